@@ -1,0 +1,1 @@
+//! Holds nothing: the benches of the workspace stand beside this folder.

@@ -1,0 +1,1 @@
+//! May this client come in: LAN, remote access, allow and block lists that fail closed.

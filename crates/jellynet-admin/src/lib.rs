@@ -1,0 +1,1 @@
+//! Liveness, readiness, metrics and status of a media server's network layer.

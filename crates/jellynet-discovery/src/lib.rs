@@ -1,0 +1,1 @@
+//! Jellyfin client discovery on 7359/udp, both sides.

@@ -1,0 +1,20 @@
+//! Which interfaces and addresses has this host now, what changed, and is this address in that
+//! set of subnets?
+//!
+//! # The rules of this crate
+//!
+//! 1. Addresses say whose they are: [`PeerAddr`], [`LocalAddr`], [`ClientAddr`].
+//! 2. An IPv4-mapped IPv6 address (`::ffff:192.0.2.1`) is undone once, where it enters
+//!    ([`unmapped`]), and never appears behind that point.
+//! 3. Protocol [engines](Engine) see datagrams, a clock reading and interfaces as arguments;
+//!    only the driver has sockets and a clock.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod addr;
+mod engine;
+mod interface;
+
+pub use crate::addr::{ClientAddr, LocalAddr, PeerAddr, Provenance, ProxyOnlyReason, unmapped};
+pub use crate::engine::{Engine, Received, Transmit, Via};
+pub use crate::interface::{Change, Interface, InterfaceAddr, InterfaceFlags, InterfaceTable};

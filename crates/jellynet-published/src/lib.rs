@@ -1,0 +1,1 @@
+//! Which URL of this server does this peer reach, and why.

@@ -1,0 +1,2 @@
+//! The `jellynet` binary.
+fn main() {}

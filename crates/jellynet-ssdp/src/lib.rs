@@ -1,0 +1,1 @@
+//! UPnP discovery (SSDP), both sides: advertise, answer, search, describe.

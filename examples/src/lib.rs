@@ -1,0 +1,1 @@
+//! Holds nothing: the examples of the workspace stand beside this folder.
