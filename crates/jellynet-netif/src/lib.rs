@@ -8,13 +8,21 @@
 //!    ([`unmapped`]), and never appears behind that point.
 //! 3. Protocol [engines](Engine) see datagrams, a clock reading and interfaces as arguments;
 //!    only the driver has sockets and a clock.
+//! 4. A list of subnets is read whole: a [`SubnetSet`] holds every entry, or the error names every
+//!    bad one. Exclusions win.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod addr;
 mod engine;
 mod interface;
+#[cfg(feature = "os")]
+mod os;
+mod subnet;
 
 pub use crate::addr::{ClientAddr, LocalAddr, PeerAddr, Provenance, ProxyOnlyReason, unmapped};
 pub use crate::engine::{Engine, Received, Transmit, Via};
 pub use crate::interface::{Change, Interface, InterfaceAddr, InterfaceFlags, InterfaceTable};
+#[cfg(feature = "os")]
+pub use crate::os::interfaces;
+pub use crate::subnet::{BadSubnet, BadSubnetReason, NamedSubnets, ParseSubnetSetError, SubnetSet};
