@@ -19,6 +19,8 @@ mod interface;
 #[cfg(feature = "os")]
 mod os;
 mod subnet;
+#[cfg(feature = "tokio")]
+mod watch;
 
 pub use crate::addr::{ClientAddr, LocalAddr, PeerAddr, Provenance, ProxyOnlyReason, unmapped};
 pub use crate::engine::{Engine, Received, Transmit, Via};
@@ -26,3 +28,5 @@ pub use crate::interface::{Change, Interface, InterfaceAddr, InterfaceFlags, Int
 #[cfg(feature = "os")]
 pub use crate::os::interfaces;
 pub use crate::subnet::{BadSubnet, BadSubnetReason, NamedSubnets, ParseSubnetSetError, SubnetSet};
+#[cfg(feature = "tokio")]
+pub use crate::watch::{Interfaces, InterfacesSender, InterfacesUpdate};
