@@ -1,1 +1,9 @@
-//! HDHomeRun tuners: race-free UDP ports, discovery, control, and a stream whose losses are accounted for.
+//! HDHomeRun tuners.
+
+mod device_id;
+pub mod rtp;
+pub mod rx;
+pub mod ts;
+pub mod wire;
+
+pub use crate::device_id::{DeviceId, ParseDeviceIdError};
