@@ -222,6 +222,29 @@ fn a_set_survives_json() {
     assert!(error.to_string().contains("write `10.0.0.0/8`"), "{error}");
 }
 
+#[test]
+fn distant_crowds_of_thousands_are_told_apart() {
+    let crowd = |third: u8| move |n: u16| format!("{third}.7.{}.{}/31", n >> 7, (n & 127) * 2);
+    let near = (0..5_000).map(crowd(10));
+    let far = (0..5_000).map(crowd(200)).step_by(2);
+    let lan = SubnetSet::parse(near.chain(far).chain(["!200.7.3.0/24".into()])).unwrap();
+    for (address, expected) in [
+        ("10.6.255.255", false),
+        ("10.7.0.0", true),
+        ("10.7.39.15", true),
+        ("10.7.39.16", false),
+        ("99.0.0.0", false),
+        ("200.7.2.4", true),
+        ("200.7.2.6", false),
+        ("200.7.3.4", false),
+        ("200.7.39.12", true),
+        ("200.7.39.14", false),
+        ("255.255.255.255", false),
+    ] {
+        assert_eq!(lan.contains(ip(address)), expected, "{address}");
+    }
+}
+
 /// Subnets that nest and touch often: few distinct bits, any length.
 fn any_net() -> impl Strategy<Value = IpNet> {
     let v4 = (0u32..64, 0u8..=32).prop_map(|(bits, len)| {
