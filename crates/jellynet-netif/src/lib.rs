@@ -14,19 +14,30 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod addr;
+#[cfg(feature = "tokio")]
+mod drive;
 mod engine;
 mod interface;
 #[cfg(feature = "os")]
 mod os;
 mod subnet;
 #[cfg(feature = "tokio")]
+mod udp;
+#[cfg(feature = "tokio")]
 mod watch;
 
 pub use crate::addr::{ClientAddr, LocalAddr, PeerAddr, Provenance, ProxyOnlyReason, unmapped};
+#[cfg(feature = "tokio")]
+pub use crate::drive::{Driver, Events, drive};
 pub use crate::engine::{Engine, Received, Transmit, Via};
 pub use crate::interface::{Change, Interface, InterfaceAddr, InterfaceFlags, InterfaceTable};
 #[cfg(feature = "os")]
 pub use crate::os::interfaces;
 pub use crate::subnet::{BadSubnet, BadSubnetReason, NamedSubnets, ParseSubnetSetError, SubnetSet};
+#[cfg(feature = "tokio")]
+pub use crate::udp::{
+    Families, Membership, SendFailures, Sharing, SocketRole, SocketState, UdpConfig, UdpCounters,
+    UdpSocketStatus, UdpStatus,
+};
 #[cfg(feature = "tokio")]
 pub use crate::watch::{Interfaces, InterfacesSender, InterfacesUpdate};

@@ -1,0 +1,6 @@
+//! The driver over real sockets.
+
+#![cfg(feature = "tokio")]
+
+mod engines;
+mod loopback;
