@@ -2,5 +2,7 @@
 
 #![cfg(feature = "tokio")]
 
+#[cfg(test)]
 mod engines;
+#[cfg(test)]
 mod loopback;
