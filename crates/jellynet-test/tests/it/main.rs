@@ -1,0 +1,3 @@
+//! The helpers, tried on this machine.
+
+mod real;
