@@ -1,1 +1,32 @@
-//! Listening sockets for servers: by address, interface name, unix path or systemd, and a plain answer when it cannot be done.
+//! Listening sockets.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod listen;
+mod plan;
+
+#[cfg(feature = "os")]
+mod bind;
+#[cfg(feature = "os")]
+mod error;
+#[cfg(feature = "os")]
+mod holder;
+#[cfg(feature = "os")]
+mod os;
+#[cfg(feature = "os")]
+pub mod systemd;
+
+pub use crate::listen::{
+    Account, Families, Listen, ParseListenError, ParseListenListError, UnixListen, UnixName,
+};
+pub use crate::plan::{
+    BindPlan, Clash, Endpoint, PlannedSocket, Presence, Repeated, Request, WaitReason, Waiting,
+};
+
+#[cfg(feature = "os")]
+pub use crate::{
+    bind::{Bind, Bound, BoundAddr, BoundSocket, IfMissing, Outcome, OutcomeKind, StdListener},
+    error::{ActivationProblem, BindError, DeniedHint, DescriptorProblem},
+    holder::{Holder, HolderProcess, Kinship},
+    os::{tcp::SocketOptions, unix::SocketFile},
+};
