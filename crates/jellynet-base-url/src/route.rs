@@ -330,8 +330,7 @@ fn climbs(path: &str) -> bool {
 /// Reads as the most generous server would: dots plain or encoded, slashes plain, encoded or
 /// backwards, empty segments merged.
 fn dots(path: &str) -> Option<i32> {
-    let bytes = path.as_bytes();
-    if !bytes.contains(&b'%') && !bytes.contains(&b'.') {
+    if !may_have_dots(path) {
         return None;
     }
     let (mut depth, mut deepest) = (0_i32, None);
@@ -355,4 +354,14 @@ fn dots(path: &str) -> Option<i32> {
         }
     }
     deepest
+}
+
+/// One quick look, since nearly every path has none.
+fn may_have_dots(path: &str) -> bool {
+    let mut at_start = true;
+    path.bytes().any(|byte| {
+        let suspicious = matches!(byte, b'%' | b'\\') || (byte == b'.' && at_start);
+        at_start = byte == b'/';
+        suspicious
+    })
 }
