@@ -39,6 +39,6 @@ impl Deadline {
     clippy::disallowed_methods,
     reason = "real processes and sockets live in real time"
 )]
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }

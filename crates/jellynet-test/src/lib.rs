@@ -31,8 +31,11 @@
 )]
 
 mod deadline;
+pub mod hostile;
+pub mod laws;
 pub mod netns;
 pub mod peer;
+pub mod wire;
 
 pub use allocation_counter::AllocationInfo;
 
