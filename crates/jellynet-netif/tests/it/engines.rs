@@ -52,6 +52,11 @@ impl Echo {
         }
     }
 
+    /// Sends this.
+    pub(crate) fn send(&mut self, transmit: Transmit) {
+        self.transmits.push_back(transmit);
+    }
+
     /// Has something due later, as an engine that says goodbye twice.
     pub(crate) fn due_in(&mut self, now: Instant, wait: Duration) {
         self.due = Some(now + wait);
