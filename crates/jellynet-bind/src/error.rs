@@ -112,6 +112,15 @@ pub enum BindError {
         #[source]
         source: io::Error,
     },
+    /// A socket that was open cannot be used any more, or not by this runtime.
+    #[error("cannot listen on {place} any more")]
+    Broken {
+        /// Where it listened.
+        place: String,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
     /// systemd passed no socket, or not this one.
     #[error("cannot listen on systemd{}: {problem}", name.as_ref().map(|n| format!(":{n}")).unwrap_or_default())]
     NotPassed {
@@ -310,10 +319,21 @@ impl BindError {
     /// Whether trying again later can help without anybody changing the configuration.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        matches!(
-            self,
-            Self::InUse { .. } | Self::NotLocal { .. } | Self::UnixInUse { .. }
-        )
+        match self {
+            Self::InUse { .. }
+            | Self::NotLocal { .. }
+            | Self::Tcp { .. }
+            | Self::UnixInUse { .. }
+            | Self::Unix { .. }
+            | Self::Broken { .. } => true,
+            Self::Denied { .. }
+            | Self::NoFamily { .. }
+            | Self::Clash { .. }
+            | Self::UnixNotASocket { .. }
+            | Self::UnixUnknownAccount { .. }
+            | Self::NotPassed { .. }
+            | Self::BadDescriptor { .. } => false,
+        }
     }
 
     /// The message with what the system said, in one line.

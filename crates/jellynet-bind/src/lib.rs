@@ -11,6 +11,8 @@ mod bind;
 mod error;
 #[cfg(feature = "os")]
 mod holder;
+#[cfg(feature = "tokio")]
+mod listeners;
 #[cfg(feature = "os")]
 mod os;
 #[cfg(feature = "os")]
@@ -29,4 +31,10 @@ pub use crate::{
     error::{ActivationProblem, BindError, DeniedHint, DescriptorProblem},
     holder::{Holder, HolderProcess, Kinship},
     os::{tcp::SocketOptions, unix::SocketFile},
+};
+
+#[cfg(feature = "tokio")]
+pub use crate::listeners::{
+    AcceptOptions, Connection, DrainReport, Drained, Event, Events, Facts, Handle, Listeners,
+    NameCounts,
 };

@@ -32,6 +32,11 @@ pub enum OutcomeKind {
         /// Where, with the real port.
         addr: BoundAddr,
     },
+    /// It listens still, but its address is gone: it closes soon unless the address is back.
+    Lost {
+        /// Where, with the real port.
+        addr: BoundAddr,
+    },
     /// It will listen as soon as it can.
     Waiting {
         /// What it waits for.
@@ -50,7 +55,7 @@ pub enum OutcomeKind {
 }
 
 impl Outcome {
-    fn new(requests: &[Request], request: usize, kind: OutcomeKind) -> Self {
+    pub(crate) fn new(requests: &[Request], request: usize, kind: OutcomeKind) -> Self {
         let asked = requests.get(request);
         Self {
             request,
@@ -114,6 +119,7 @@ impl fmt::Display for OutcomeKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Listening { addr } => write!(f, "listening on {addr}"),
+            Self::Lost { addr } => write!(f, "the address went: {addr}"),
             Self::Waiting { why } => write!(f, "waiting: {why}"),
             Self::Lacking { endpoint } => {
                 write!(

@@ -1,0 +1,225 @@
+//! One accepted connection.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use futures_util::task::AtomicWaker;
+use jellynet_netif::{LocalAddr, PeerAddr};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::shared::{ConnectionState, Permit, Phase};
+use super::wire::Stream;
+
+/// An accepted connection: a stream with both its addresses.
+///
+/// It counts against the connection limit until it is dropped, wherever it has gone: into a TLS
+/// stream, a hyper connection, an upgraded tunnel. When a drain's deadline passes, its reads and
+/// writes fail with [`ConnectionAborted`](io::ErrorKind::ConnectionAborted).
+#[derive(Debug)]
+pub struct Connection {
+    stream: Stream,
+    peer: PeerAddr,
+    local: Option<LocalAddr>,
+    permit: Permit,
+}
+
+/// What is known about a connection besides its bytes; stays valid when the connection has gone
+/// into another stream.
+#[derive(Clone)]
+pub struct Facts {
+    peer: PeerAddr,
+    local: Option<LocalAddr>,
+    state: Option<Arc<ConnectionState>>,
+}
+
+impl Connection {
+    pub(super) const fn new(
+        stream: Stream,
+        peer: PeerAddr,
+        local: Option<LocalAddr>,
+        permit: Permit,
+    ) -> Self {
+        Self {
+            stream,
+            peer,
+            local,
+            permit,
+        }
+    }
+
+    /// The other end.
+    #[must_use]
+    pub const fn peer_addr(&self) -> PeerAddr {
+        self.peer
+    }
+
+    /// The address of this host that the peer connected to; `None` for a Unix socket.
+    #[must_use]
+    pub const fn local_addr(&self) -> Option<LocalAddr> {
+        self.local
+    }
+
+    /// The name of the request whose listener took it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.permit.state.counts.name
+    }
+
+    /// What is known about this connection, to keep when the stream is wrapped.
+    #[must_use]
+    pub fn facts(&self) -> Facts {
+        Facts {
+            peer: self.peer,
+            local: self.local,
+            state: Some(Arc::clone(&self.permit.state)),
+        }
+    }
+
+    /// Lets the outcome of a read or write through until the connection is cut. The waker is
+    /// registered before the phase is read, so that no cut goes unnoticed.
+    fn unless_cut<T>(
+        &self,
+        waker: &AtomicWaker,
+        cx: &Context<'_>,
+        polled: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if polled.is_pending() {
+            waker.register(cx.waker());
+        }
+        if self.permit.state.phase() == Phase::Cut {
+            return Poll::Ready(Err(aborted()));
+        }
+        polled
+    }
+}
+
+impl AsFd for Connection {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match &self.stream {
+            Stream::Tcp(tcp) => tcp.as_fd(),
+            Stream::Unix(unix) => unix.as_fd(),
+        }
+    }
+}
+
+impl Facts {
+    /// Facts about a connection that another listener took.
+    #[must_use]
+    pub const fn new(peer: PeerAddr, local: Option<LocalAddr>) -> Self {
+        Self {
+            peer,
+            local,
+            state: None,
+        }
+    }
+
+    /// The other end.
+    #[must_use]
+    pub const fn peer_addr(&self) -> PeerAddr {
+        self.peer
+    }
+
+    /// The address of this host that the peer connected to; `None` for a Unix socket.
+    #[must_use]
+    pub const fn local_addr(&self) -> Option<LocalAddr> {
+        self.local
+    }
+
+    /// The name of the request whose listener took it; empty for another listener's.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.state.as_ref().map_or("", |state| &state.counts.name)
+    }
+
+    /// Waits until the listeners drain: finish what is being done, and close.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost. One task at a time is woken.
+    pub async fn draining(&self) {
+        poll_fn(|cx| match self.watch(cx.waker()) {
+            Phase::Serving => Poll::Pending,
+            Phase::Draining | Phase::Cut => Poll::Ready(()),
+        })
+        .await;
+    }
+
+    pub(crate) fn is_draining(&self, waker: &Waker) -> bool {
+        self.watch(waker) != Phase::Serving
+    }
+
+    pub(crate) fn is_cut(&self, waker: &Waker) -> bool {
+        self.watch(waker) == Phase::Cut
+    }
+
+    fn watch(&self, waker: &Waker) -> Phase {
+        self.state
+            .as_ref()
+            .map_or(Phase::Serving, |state| state.watch(waker))
+    }
+}
+
+impl fmt::Debug for Facts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Facts")
+            .field("peer", &self.peer)
+            .field("local", &self.local)
+            .field("name", &self.name())
+            .finish()
+    }
+}
+
+fn aborted() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::ConnectionAborted,
+        "the server's time to drain is over",
+    )
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
+        self.unless_cut(&self.permit.state.reader, cx, polled)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.unless_cut(&self.permit.state.writer, cx, polled)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.unless_cut(&self.permit.state.writer, cx, polled)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
