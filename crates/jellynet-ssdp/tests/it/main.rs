@@ -1,0 +1,17 @@
+//! The engines on a virtual network, the wire format, and real peers in network namespaces.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail them like tests do"
+)]
+
+mod announcing;
+mod answering;
+mod changes;
+mod floods;
+mod laws;
+mod messages;
+mod searching;
+mod support;
