@@ -32,6 +32,10 @@ pub struct Answer {
 const LONGEST: usize = 1023;
 /// The most bytes that are read as an answer.
 const LONGEST_READ: usize = 4096;
+/// The most bytes of an address or an id that is read.
+const LONGEST_MEMBER: usize = 512;
+/// The most characters of a name that are kept.
+const LONGEST_NAME: usize = 256;
 
 impl Answer {
     /// An answer of these parts.
@@ -62,11 +66,13 @@ impl Answer {
     }
 
     /// Reads an answer: a JSON object with these members, in any order and letter case, beside
-    /// any others. Control characters are replaced, so that nobody's terminal is told anything.
+    /// any others. Control characters are replaced, so that nobody's terminal is told anything, and
+    /// of a name the first 256 characters are kept.
     ///
     /// # Errors
     ///
-    /// When the bytes are too many, no JSON object, or lack an address or an id.
+    /// When the bytes are too many, no JSON object, or lack an address or an id of at most 512
+    /// bytes.
     pub fn decode(payload: &[u8]) -> Result<Self, DecodeAnswerError> {
         if payload.len() > LONGEST_READ {
             let found = payload.len();
@@ -86,12 +92,17 @@ impl Answer {
         };
         let needed = |name| {
             let text = member(name).filter(|text| !text.is_empty());
-            text.ok_or(DecodeAnswerError::Missing { name })
+            let text = text.ok_or(DecodeAnswerError::Missing { name })?;
+            if text.len() > LONGEST_MEMBER {
+                return Err(DecodeAnswerError::MemberTooLong { name });
+            }
+            Ok(text)
         };
+        let name = member("Name").unwrap_or_default();
         Ok(Self {
             address: needed("Address")?.trim_end_matches('/').to_owned(),
             id: needed("Id")?,
-            name: member("Name").unwrap_or_default(),
+            name: name.chars().take(LONGEST_NAME).collect(),
         })
     }
 }
@@ -121,6 +132,12 @@ pub enum DecodeAnswerError {
     /// It lacks a member, or has something else than a text in it.
     #[error("no {name} in the answer")]
     Missing {
+        /// Which.
+        name: &'static str,
+    },
+    /// A member has more than 512 bytes.
+    #[error("{name} is too long")]
+    MemberTooLong {
         /// Which.
         name: &'static str,
     },
@@ -243,7 +260,7 @@ mod tests {
             let read = Answer::decode(&bytes).unwrap();
             prop_assert_eq!(&read.address, &answer.address);
             prop_assert!(answer.name.starts_with(read.name.trim()));
-            if answer.name.len() < 400 {
+            if answer.name.chars().count() <= LONGEST_NAME && bytes.len() < 1000 {
                 prop_assert_eq!(&read, &answer);
             }
         }

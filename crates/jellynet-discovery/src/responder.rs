@@ -23,7 +23,8 @@ const EVENTS: usize = 64;
 pub struct Asker {
     /// The client's address.
     pub peer: IpAddr,
-    /// The index of the interface by which the question came.
+    /// The index of the interface by which the answer leaves: the one the question came by, or
+    /// where this host asked itself, the one that has the address it asked.
     pub interface: u32,
     /// The address of this host from which the answer leaves: the one that was asked, or the
     /// interface's own in the peer's subnet.
@@ -250,21 +251,28 @@ impl Responder {
         source.port() != 0 && !nobody && self.config.allowed.contains(ip)
     }
 
-    /// The address that was asked, or the interface's own where a broadcast asked all.
-    fn asked(&self, datagram: Received<'_>) -> Option<IpAddr> {
-        if self.table.holding(datagram.destination).is_some() {
-            return Some(datagram.destination);
+    /// From where to answer: the address that was asked and its interface, or where a broadcast
+    /// asked all, the address of the interface it came by.
+    fn asked(&self, datagram: Received<'_>) -> Option<(u32, IpAddr)> {
+        let ingress = self.table.by_index(datagram.interface)?;
+        let asked = datagram.destination;
+        // A link-local address may be on several interfaces; this one's comes first.
+        if ingress.addresses.iter().any(|a| a.ip() == asked) {
+            return Some((ingress.index, asked));
         }
-        self.table
-            .by_index(datagram.interface)?
-            .address_towards(datagram.source.ip())
+        // What this host asks itself comes in by the loopback interface.
+        if let Some(holder) = self.table.holding(asked) {
+            return Some((holder.index, asked));
+        }
+        let towards = ingress.address_towards(datagram.source.ip())?;
+        Some((ingress.index, towards))
     }
 
     /// Queues an answer for each identity; whether there was any.
-    fn answer(&mut self, datagram: Received<'_>, local: IpAddr) -> bool {
+    fn answer(&mut self, peer: SocketAddr, (interface, local): (u32, IpAddr)) -> bool {
         let asker = Asker {
-            peer: datagram.source.ip(),
-            interface: datagram.interface,
+            peer: peer.ip(),
+            interface,
             local,
         };
         let before = self.transmits.len();
@@ -275,9 +283,9 @@ impl Responder {
             });
             self.transmits.extend(answer.map(|bytes| Transmit {
                 payload: Bytes::from(bytes),
-                destination: datagram.source,
+                destination: peer,
                 via: Via::Reply {
-                    interface: datagram.interface,
+                    interface,
                     source: local,
                 },
             }));
@@ -311,8 +319,8 @@ impl Engine for Responder {
             self.stats.limited += 1;
             return;
         }
-        let local = self.asked(datagram);
-        if local.is_some_and(|local| self.answer(datagram, local)) {
+        let asked = self.asked(datagram);
+        if asked.is_some_and(|asked| self.answer(peer, asked)) {
             self.stats.answered += 1;
             self.tell(ResponderEvent::Answered { peer, interface });
         } else {

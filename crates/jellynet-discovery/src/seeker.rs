@@ -14,7 +14,7 @@ use crate::question::Probes;
 
 /// How many servers are remembered, and how many ways to each.
 const SERVERS: usize = 256;
-const WAYS: usize = 16;
+const WAYS: usize = 8;
 
 /// How a [`Seeker`] asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl SeekerConfig {
 ///    again is none.
 /// 4. An answer with one of this host's own ids from an address that is not this host's is a
 ///    conflict, told once per address.
-/// 5. An answer is never answered. 256 servers with 16 ways each are remembered; further ones are
+/// 5. An answer is never answered. 256 servers with 8 ways each are remembered; further ones are
 ///    counted.
 #[derive(Debug)]
 pub struct Seeker {
