@@ -1,0 +1,176 @@
+//! Looks after a running stream: silence, the signal, the last reader.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tracing::{debug, info};
+
+use super::error::{OpenError, StreamError};
+use super::lock::TunerLock;
+use super::open::{AbortOnDrop, set_channel, set_program, set_target};
+use super::stream::Shared;
+use crate::control::ControlError;
+use crate::ports::Reservation;
+use crate::status::TunerStatus;
+
+/// How often the tuner is asked for its signal.
+const POLL: Duration = Duration::from_secs(1);
+
+/// Keeps one stream going and ends it in order.
+pub(super) struct Supervisor {
+    pub(super) lock: TunerLock,
+    pub(super) shared: Arc<Shared>,
+    pub(super) pump: AbortOnDrop,
+    pub(super) reservation: Reservation,
+    pub(super) released: watch::Sender<bool>,
+    pub(super) stall: Duration,
+    pub(super) recoveries: u32,
+}
+
+impl Supervisor {
+    /// Until the last reader leaves or the stream fails; then everything is given back.
+    pub(super) async fn run(mut self) {
+        let shared = Arc::clone(&self.shared);
+        tokio::select! {
+            () = shared.hub.deserted() => {}
+            error = self.watch() => {
+                info!(device = %self.lock.device(), tuner = self.lock.tuner(), %error, "a stream ended");
+                shared.hub.fail(error);
+            }
+        }
+        self.end().await;
+    }
+
+    /// The tuner first, while the port still takes what is under way; then the port.
+    async fn end(self) {
+        let Self {
+            lock,
+            shared,
+            mut pump,
+            reservation,
+            released,
+            ..
+        } = self;
+        lock.release().await;
+        // The kernel's count is known only while the socket is open.
+        shared.stats();
+        pump.0.abort();
+        let _ = (&mut pump.0).await;
+        drop(reservation);
+        released.send_replace(true);
+    }
+
+    /// Returns why the stream cannot go on.
+    async fn watch(&mut self) -> StreamError {
+        let mut tick = interval(POLL.min(self.stall));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut seen = self.shared.datagrams();
+        let mut since = Instant::now();
+        let mut quiet = since;
+        let mut tried = 0;
+        loop {
+            tick.tick().await;
+            let datagrams = self.shared.datagrams();
+            if datagrams != seen {
+                (seen, tried) = (datagrams, 0);
+                since = Instant::now();
+                quiet = since;
+            }
+            if quiet.elapsed() < self.stall {
+                // What it says about its signal is worth knowing, not worth ending a stream for.
+                if let Ok(status) = self.lock.get("status").await {
+                    self.shared.set_status(TunerStatus::parse(&status));
+                }
+                continue;
+            }
+            tried += 1;
+            let last = tried > self.recoveries;
+            match self.recover().await {
+                Ok(()) => quiet = Instant::now(),
+                Err(Setback::Final(error)) => return error,
+                Err(Setback::Maybe(error)) if last => return error,
+                Err(Setback::Maybe(error)) => debug!(%error, "the stream is silent"),
+            }
+            if last {
+                return StreamError::Silent {
+                    device: self.lock.device(),
+                    silent: since.elapsed(),
+                };
+            }
+        }
+    }
+
+    /// Sets the stream up anew, on the same port and with the same key.
+    async fn recover(&mut self) -> Result<(), Setback> {
+        let device = self.lock.device();
+        let gone = |source| {
+            Setback::Maybe(StreamError::DeviceGone {
+                device,
+                source: Arc::new(source),
+            })
+        };
+        let owner = self.lock.get("lockkey").await.map_err(gone)?;
+        if owner.trim() == "none" {
+            // It expired, or the device has started anew.
+            debug!(%device, tuner = self.lock.tuner(), "the tuner forgot its lock");
+            self.lock.renew().await.map_err(|error| self.setback(error))?;
+        } else if let Some(lost) = self.lost_to(&owner).await {
+            return Err(Setback::Final(lost));
+        }
+        let channel = self.shared.info.channel.clone();
+        let target = self.shared.info.target;
+        let tuned = async {
+            set_channel(&mut self.lock, &channel).await?;
+            set_program(&mut self.lock, &channel).await?;
+            set_target(&mut self.lock, target).await.map(drop)
+        };
+        match tuned.await {
+            Ok(()) => Ok(()),
+            Err(OpenError::Rejected { source, .. } | OpenError::Control(source)) => {
+                Err(self.setback(source))
+            }
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// The lock has a holder: this key, or another one. Only the key tells, because a second
+    /// program on this host has the same address.
+    async fn lost_to(&mut self, owner: &str) -> Option<StreamError> {
+        let key = self.lock.key().to_string();
+        match self.lock.set("lockkey", &key).await {
+            Err(ControlError::Locked { .. }) => Some(StreamError::LockLost {
+                tuner: self.lock.tuner(),
+                owner: owner.to_owned(),
+            }),
+            _ => None,
+        }
+    }
+
+    fn setback(&self, error: ControlError) -> Setback {
+        let device = self.lock.device();
+        match error {
+            ControlError::Locked { owner, .. } => Setback::Final(StreamError::LockLost {
+                tuner: self.lock.tuner(),
+                owner,
+            }),
+            error if error.is_refusal() => Setback::Maybe(StreamError::Refused {
+                device,
+                source: Arc::new(error),
+            }),
+            error => Setback::Maybe(StreamError::DeviceGone {
+                device,
+                source: Arc::new(error),
+            }),
+        }
+    }
+}
+
+/// Why setting up anew failed.
+enum Setback {
+    /// It cannot succeed.
+    Final(StreamError),
+    /// It may succeed next time.
+    Maybe(StreamError),
+}

@@ -1,0 +1,211 @@
+//! Every stream of this program, one per channel.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use super::config::{TuneRequest, TunersConfig};
+use super::error::OpenError;
+use super::lock::{Recovered, recover};
+use super::open::Opening;
+use super::stream::{Shared, StreamInfo, TunerStream};
+use crate::device_id::DeviceId;
+use crate::discover::Device;
+use crate::journal::{Journal, JournalError};
+use crate::ports::TunerPorts;
+use crate::rx::RxStats;
+
+/// The most tuners of one device that are tried.
+const MOST_TUNERS: u8 = 16;
+
+/// Opens channels, each once, however many readers there are. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct Tuners {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    ports: TunerPorts,
+    config: TunersConfig,
+    journal: Arc<Journal>,
+    devices: Mutex<HashMap<DeviceId, Device>>,
+    streams: Mutex<HashMap<Key, Slot>>,
+    /// How often opening failed on each tuner, for the order in which they are tried.
+    failures: Mutex<HashMap<(DeviceId, u8), u64>>,
+}
+
+type Key = (DeviceId, TuneRequest);
+
+/// One channel; locked while it is being opened, so that it is opened once.
+type Slot = Arc<tokio::sync::Mutex<Weak<Shared>>>;
+
+impl Tuners {
+    /// Leases from `ports`; reads the journal, whose locks wait for
+    /// [`recover`](Self::recover).
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError`] when there is a journal that cannot be read.
+    pub fn new(ports: TunerPorts, config: TunersConfig) -> Result<Self, JournalError> {
+        let journal = match &config.journal {
+            Some(path) => Journal::open(path)?,
+            None => Journal::in_memory(),
+        };
+        let inner = Inner {
+            ports,
+            config,
+            journal: Arc::new(journal),
+            devices: Mutex::default(),
+            streams: Mutex::default(),
+            failures: Mutex::default(),
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// Releases what an earlier run left locked. Call it once, at the start.
+    pub async fn recover(&self) -> Vec<Recovered> {
+        let mut recovered = Vec::new();
+        for held in self.inner.journal.held() {
+            let options = self.inner.config.control;
+            recovered.push(recover(held, options, &self.inner.journal).await);
+        }
+        recovered
+    }
+
+    /// The leases.
+    #[must_use]
+    pub fn ports(&self) -> &TunerPorts {
+        &self.inner.ports
+    }
+
+    /// Remembers a device, for [`device`](Self::device).
+    pub fn remember(&self, device: Device) {
+        lock(&self.inner.devices).insert(device.id, device);
+    }
+
+    /// Forgets a device; its streams go on.
+    pub fn forget(&self, device: DeviceId) {
+        lock(&self.inner.devices).remove(&device);
+    }
+
+    /// The remembered devices, by id.
+    #[must_use]
+    pub fn devices(&self) -> Vec<Device> {
+        let mut devices: Vec<_> = lock(&self.inner.devices).values().cloned().collect();
+        devices.sort_by_key(|device| device.id);
+        devices
+    }
+
+    /// The remembered device with this id or address, as text.
+    #[must_use]
+    pub fn device(&self, name: &str) -> Option<Device> {
+        let id = name.parse::<DeviceId>().ok();
+        let ip = name.trim_matches(['[', ']']).parse::<IpAddr>().ok();
+        let devices = lock(&self.inner.devices);
+        let mut devices = devices.values();
+        devices
+            .find(|d| Some(d.id) == id || d.addresses.iter().any(|a| Some(a.ip()) == ip))
+            .cloned()
+    }
+
+    /// The streams that have readers now, with their accounts and how many readers each has.
+    #[must_use]
+    pub fn streams(&self) -> Vec<(StreamInfo, RxStats, usize)> {
+        let slots: Vec<Slot> = lock(&self.inner.streams).values().cloned().collect();
+        let shared = slots.iter().filter_map(|slot| slot.try_lock().ok()?.upgrade());
+        shared
+            .filter(|s| s.hub.readers() > 0)
+            .map(|s| (s.info.clone(), s.stats(), s.hub.readers()))
+            .collect()
+    }
+
+    /// A reader of the channel: of the stream that is there, or of a new one.
+    ///
+    /// Callers that come while a channel is being opened wait for it and share it; when it
+    /// failed for one, the next tries anew.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]; whatever was taken until then is released.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, what was taken is released in the background.
+    pub async fn open(
+        &self,
+        device: &Device,
+        request: &TuneRequest,
+    ) -> Result<TunerStream, OpenError> {
+        let key = (device.id, request.clone());
+        let slot = Arc::clone(lock(&self.inner.streams).entry(key).or_default());
+        let mut current = slot.lock().await;
+        if let Some(shared) = current.upgrade() {
+            if let Some(subscription) = shared.hub.subscribe() {
+                return Ok(TunerStream::new(shared, subscription));
+            }
+            // The last reader has just left: its tuner will be free in a moment.
+            let mut released = shared.released.clone();
+            drop(shared);
+            let _ = released.wait_for(|released| *released).await;
+        }
+        let stream = self.open_new(device, request).await?;
+        *current = stream.downgrade();
+        drop(current);
+        self.tidy();
+        Ok(stream)
+    }
+
+    async fn open_new(
+        &self,
+        device: &Device,
+        request: &TuneRequest,
+    ) -> Result<TunerStream, OpenError> {
+        let key = getrandom::u32().map_err(|error| OpenError::Socket(error.into()))?;
+        let opening = Opening {
+            config: &self.inner.config,
+            ports: &self.inner.ports,
+            journal: &self.inner.journal,
+            order: self.order(device.id),
+            // 0 means "no lock".
+            key: key.max(1),
+        };
+        let opened = opening.open(device, request).await;
+        let mut failures = lock(&self.inner.failures);
+        match opened {
+            Ok(stream) => {
+                failures.remove(&(device.id, stream.info().tuner));
+                Ok(stream)
+            }
+            Err(failed) => {
+                if let Some(tuner) = failed.tuner {
+                    *failures.entry((device.id, tuner)).or_default() += 1;
+                }
+                Err(failed.error)
+            }
+        }
+    }
+
+    /// Tuners that failed least first.
+    fn order(&self, device: DeviceId) -> Vec<u8> {
+        let failures = lock(&self.inner.failures);
+        let mut order: Vec<u8> = (0..MOST_TUNERS).collect();
+        order.sort_by_key(|tuner| failures.get(&(device, *tuner)).copied().unwrap_or_default());
+        order
+    }
+
+    /// Forgets channels that nobody watches and nobody opens.
+    fn tidy(&self) {
+        lock(&self.inner.streams).retain(|_, slot| {
+            let in_use = Arc::strong_count(slot) > 1;
+            in_use || slot.try_lock().map_or(true, |shared| shared.strong_count() > 0)
+        });
+    }
+}
+
+/// Nothing that runs under these locks can leave a map half changed.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
