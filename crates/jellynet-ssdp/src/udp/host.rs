@@ -10,7 +10,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Characters that do not belong into it become hyphens.
 #[must_use]
 pub fn product_line(product: &str, version: &str) -> String {
-    let (system, release) = (std::env::consts::OS, release());
+    let system = match std::env::consts::OS {
+        "linux" => "Linux",
+        "macos" => "macOS",
+        "windows" => "Windows",
+        other => other,
+    };
     let token = |text: &str| -> String {
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         text.chars()
@@ -20,7 +25,7 @@ pub fn product_line(product: &str, version: &str) -> String {
     format!(
         "{}/{} UPnP/1.1 {}/{}",
         token(system),
-        token(&release),
+        token(&release()),
         token(product),
         token(version)
     )

@@ -13,5 +13,7 @@ mod changes;
 mod floods;
 mod laws;
 mod messages;
+#[cfg(all(feature = "http", feature = "udp", target_os = "linux"))]
+mod peers;
 mod searching;
 mod support;

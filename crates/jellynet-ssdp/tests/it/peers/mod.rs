@@ -1,0 +1,7 @@
+//! Real programs on real sockets: a server on two LANs, and a client on each.
+
+mod beside;
+mod finding;
+mod seen;
+mod stage;
+mod wire;
