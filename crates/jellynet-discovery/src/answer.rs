@@ -52,17 +52,7 @@ impl Answer {
     /// character. `None` if the address and the id alone are too long.
     #[must_use]
     pub fn encode(&self) -> Option<Vec<u8>> {
-        const END: &str = "\",\"EndpointAddress\":null}";
-        let mut text = String::with_capacity(256);
-        text.push_str("{\"Address\":\"");
-        json::escape_into(&mut text, self.address.trim_end_matches('/'));
-        text.push_str("\",\"Id\":\"");
-        json::escape_into(&mut text, &self.id);
-        text.push_str("\",\"Name\":\"");
-        let room = LONGEST.checked_sub(text.len() + END.len())?;
-        text.push_str(&shortened(&self.name, room));
-        text.push_str(END);
-        Some(text.into_bytes())
+        encode(&self.address, &self.id, &self.name)
     }
 
     /// Reads an answer: a JSON object with these members, in any order and letter case, beside
@@ -141,6 +131,26 @@ pub enum DecodeAnswerError {
         /// Which.
         name: &'static str,
     },
+}
+
+/// The bytes of an answer, see [`Answer::encode`].
+pub(crate) fn encode(address: &str, id: &str, name: &str) -> Option<Vec<u8>> {
+    const END: &str = "\",\"EndpointAddress\":null}";
+    let mut text = String::with_capacity(256);
+    text.push_str("{\"Address\":\"");
+    json::escape_into(&mut text, address.trim_end_matches('/'));
+    text.push_str("\",\"Id\":\"");
+    json::escape_into(&mut text, id);
+    text.push_str("\",\"Name\":\"");
+    let room = LONGEST.checked_sub(text.len() + END.len())?;
+    let start = text.len();
+    json::escape_into(&mut text, name);
+    if text.len() - start > room {
+        text.truncate(start);
+        text.push_str(&shortened(name, room));
+    }
+    text.push_str(END);
+    Some(text.into_bytes())
 }
 
 /// The name with its escapes, cut at a character so that it has at most `room` bytes.

@@ -14,6 +14,13 @@ const DEEPEST: u32 = 16;
 
 /// Appends `text` with what needs an escape escaped (RFC 8259 § 7).
 pub(crate) fn escape_into(out: &mut String, text: &str) {
+    if !text
+        .bytes()
+        .any(|byte| byte.is_ascii_control() || matches!(byte, b'"' | b'\\'))
+    {
+        out.push_str(text);
+        return;
+    }
     for character in text.chars() {
         match character {
             '"' => out.push_str("\\\""),

@@ -9,7 +9,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use jellynet_netif::{Engine, InterfaceTable, Received, SubnetSet, Transmit, Via};
 
-use crate::answer::Answer;
+use crate::answer::encode;
 use crate::id::ServerId;
 use crate::limit::{Limiter, Rate};
 use crate::question::Probes;
@@ -43,6 +43,8 @@ impl Asker {
 #[derive(Clone)]
 pub struct Identity {
     id: ServerId,
+    /// The id as it is written, once for all answers.
+    id_text: String,
     name: String,
     url: Arc<dyn Fn(&Asker) -> Option<String> + Send + Sync>,
 }
@@ -67,6 +69,7 @@ impl Identity {
     {
         Self {
             id,
+            id_text: id.to_string(),
             name: name.into(),
             url: Arc::new(url),
         }
@@ -278,9 +281,7 @@ impl Responder {
         let before = self.transmits.len();
         for identity in &self.identities {
             let url = (identity.url)(&asker).filter(|url| !url.trim().is_empty());
-            let answer = url.and_then(|url| {
-                Answer::new(url, identity.id.to_string(), identity.name.as_str()).encode()
-            });
+            let answer = url.and_then(|url| encode(&url, &identity.id_text, &identity.name));
             self.transmits.extend(answer.map(|bytes| Transmit {
                 payload: Bytes::from(bytes),
                 destination: peer,
