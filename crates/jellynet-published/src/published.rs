@@ -1,0 +1,300 @@
+//! The choice.
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::Uri;
+use jellynet_netif::{InterfaceTable, NamedSubnets, SubnetSet, unmapped};
+
+use crate::answer::{Announced, Considered, Explanation, Rejection, Verdict};
+use crate::candidate::{Candidate, Tier};
+use crate::overrides::{Override, PublishedConfigError, parse};
+use crate::url::{PublicUrl, normalised_base};
+
+/// What the operator says about the URLs of this server.
+///
+/// A plain value; [`Published::new`] checks it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PublishedConfig {
+    /// Published URLs in Jellyfin's syntax, see the [table](crate#published-urls). Default: none.
+    pub overrides: Vec<String>,
+    /// The path below which the server answers, `/jellyfin`; slashes at its ends do not matter.
+    /// Default: none.
+    pub base_path: String,
+    /// The port of plain HTTP as external peers see it, where a router translates it. Default:
+    /// the port of the listener.
+    pub public_http_port: Option<u16>,
+    /// The port of HTTPS as external peers see it. Default: the port of the listener.
+    pub public_https_port: Option<u16>,
+    /// Announces `https` where both are listened to. Default: false, because a certificate for an
+    /// address is rare and clients refuse any other.
+    pub prefer_https: bool,
+    /// Answers a request with the scheme and host by which it came, before everything else;
+    /// otherwise they are used where nothing else is left. Default: false.
+    ///
+    /// # Security
+    ///
+    /// The host is what the client wrote, unless a proxy fixed it: it must stay in the answer to
+    /// that client.
+    pub by_request: bool,
+    /// Who is internal, besides peers on the link. Default: [`NamedSubnets::Private`].
+    pub lan: SubnetSet,
+}
+
+impl Default for PublishedConfig {
+    fn default() -> Self {
+        Self {
+            overrides: Vec::new(),
+            base_path: String::new(),
+            public_http_port: None,
+            public_https_port: None,
+            prefer_https: false,
+            by_request: false,
+            lan: NamedSubnets::Private.into(),
+        }
+    }
+}
+
+/// A socket that accepts connections, as the caller bound it.
+///
+/// The unspecified address stands for every address of its own family; a socket that serves both
+/// families is two listeners.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Listener {
+    address: SocketAddr,
+    https: bool,
+}
+
+impl Listener {
+    /// A listener that speaks plain HTTP.
+    #[must_use]
+    pub const fn http(address: SocketAddr) -> Self {
+        let https = false;
+        Self { address, https }
+    }
+
+    /// A listener that speaks HTTPS.
+    #[must_use]
+    pub const fn https(address: SocketAddr) -> Self {
+        let https = true;
+        Self { address, https }
+    }
+
+    fn accepts_at(&self, ip: IpAddr) -> bool {
+        let own = unmapped(self.address.ip());
+        own == ip || (own.is_unspecified() && own.is_ipv4() == ip.is_ipv4())
+    }
+}
+
+/// Who asks, and in which form the answer is needed.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask<'a> {
+    pub(crate) peer: IpAddr,
+    pub(crate) came_by: Option<u32>,
+    pub(crate) request: Option<&'a Uri>,
+    pub(crate) plain: bool,
+}
+
+impl<'a> Ask<'a> {
+    /// A peer with this address; the client behind proxies, not the proxy.
+    #[must_use]
+    pub const fn new(peer: IpAddr) -> Self {
+        Self {
+            peer: unmapped(peer),
+            came_by: None,
+            request: None,
+            plain: false,
+        }
+    }
+
+    /// The question came in by the interface with this index. It matters where a peer's address
+    /// does not tell: link-local ones, and point-to-point links.
+    #[must_use]
+    pub const fn came_by(mut self, interface: u32) -> Self {
+        self.came_by = Some(interface);
+        self
+    }
+
+    /// The question is an HTTP request with this effective URI, after known proxies. Without a
+    /// scheme and an authority it says nothing.
+    #[must_use]
+    pub const fn request(mut self, uri: &'a Uri) -> Self {
+        self.request = Some(uri);
+        self
+    }
+
+    /// The peer understands nothing but `http://` and an address: a UPnP control point.
+    #[must_use]
+    pub const fn plain_address(mut self) -> Self {
+        self.plain = true;
+        self
+    }
+}
+
+/// Under which URL a peer reaches this server; see the [rule](crate).
+#[derive(Clone, Debug)]
+pub struct Published {
+    overrides: Vec<Override>,
+    base: String,
+    config: PublishedConfig,
+}
+
+impl Published {
+    /// Checks the configuration.
+    ///
+    /// # Errors
+    ///
+    /// [`PublishedConfigError::Overrides`] names every bad entry of the list of published URLs,
+    /// with the corrected text where one can be told.
+    pub fn new(config: PublishedConfig) -> Result<Self, PublishedConfigError> {
+        let base = normalised_base(&config.base_path);
+        Ok(Self {
+            overrides: parse(&config.overrides, &base).map_err(PublishedConfigError::Overrides)?,
+            base,
+            config,
+        })
+    }
+
+    /// The URL under which this peer reaches this server, and why that one. `None` when every
+    /// candidate is known to be wrong: no answer is better than a wrong one.
+    ///
+    /// Pure: the same arguments give the same answer.
+    #[must_use]
+    pub fn for_peer(
+        &self,
+        ask: &Ask<'_>,
+        interfaces: &InterfaceTable,
+        listeners: &[Listener],
+    ) -> Option<Announced> {
+        self.explain(ask, interfaces, listeners).announced()
+    }
+
+    /// Like [`for_peer`](Self::for_peer), with everything that was thought of and what spoke
+    /// against it.
+    #[must_use]
+    pub fn explain(
+        &self,
+        ask: &Ask<'_>,
+        interfaces: &InterfaceTable,
+        listeners: &[Listener],
+    ) -> Explanation {
+        let mut situation = Situation {
+            ask,
+            peer: ask.peer,
+            internal: self.is_internal(ask.peer, interfaces),
+            interfaces,
+            listeners,
+            base: &self.base,
+            config: &self.config,
+            is_published: false,
+        };
+        let mut candidates = self.candidates(&mut situation);
+        candidates.sort_by_key(|candidate| candidate.rank);
+        Explanation {
+            peer: ask.peer,
+            internal: situation.internal,
+            considered: judge(candidates, ask.peer),
+        }
+    }
+
+    fn candidates(&self, situation: &mut Situation<'_>) -> Vec<Candidate> {
+        let overrides = self.overrides.iter();
+        let published = overrides.filter_map(|one| Candidate::published(situation, one));
+        let mut candidates: Vec<_> = published.collect();
+        situation.is_published = !candidates.is_empty();
+        let tier = if self.config.by_request {
+            Tier::RequestFirst
+        } else {
+            Tier::RequestLast
+        };
+        candidates.extend(Candidate::request(situation, tier));
+        let addresses = situation.interfaces.addresses();
+        candidates.extend(addresses.map(|(i, a)| Candidate::address(situation, i, a)));
+        candidates
+    }
+
+    /// On the link or in the LAN's subnets; an exclusion makes external, on the link too.
+    fn is_internal(&self, peer: IpAddr, interfaces: &InterfaceTable) -> bool {
+        let lan = &self.config.lan;
+        let on_link = || interfaces.on_link(peer).is_some();
+        let excluded = || lan.excluded().any(|net| net.contains(&peer));
+        peer.is_loopback() || lan.contains(peer) || (on_link() && !excluded())
+    }
+}
+
+/// Everything that the choice depends on.
+#[derive(Clone, Copy)]
+pub(crate) struct Situation<'a> {
+    pub(crate) ask: &'a Ask<'a>,
+    pub(crate) peer: IpAddr,
+    pub(crate) internal: bool,
+    pub(crate) interfaces: &'a InterfaceTable,
+    listeners: &'a [Listener],
+    pub(crate) base: &'a str,
+    config: &'a PublishedConfig,
+    /// Whether a published URL is for this peer.
+    pub(crate) is_published: bool,
+}
+
+impl Situation<'_> {
+    /// The URL at one of this host's addresses; `None` where nothing listens, or nothing that the
+    /// peer understands.
+    pub(crate) fn endpoint(&self, ip: IpAddr) -> Option<PublicUrl> {
+        let preferred = self.config.prefer_https && !self.ask.plain;
+        let listener = self
+            .listeners
+            .iter()
+            .filter(|listener| listener.accepts_at(ip) && !(self.ask.plain && listener.https))
+            .min_by_key(|listener| {
+                let wildcard = listener.address.ip().is_unspecified();
+                (listener.https != preferred, wildcard)
+            })?;
+        let public = if listener.https {
+            self.config.public_https_port
+        } else {
+            self.config.public_http_port
+        };
+        let own = listener.address.port();
+        let port = public.filter(|_| !self.internal).unwrap_or(own);
+        PublicUrl::at(listener.https, ip, port, self.base)
+    }
+}
+
+/// Chooses the first candidate that would do; one of the other family only where none of the
+/// peer's would, and an address of this host only where it has none of the peer's at all.
+fn judge(candidates: Vec<Candidate>, peer: IpAddr) -> Vec<Considered> {
+    let v4 = peer.is_ipv4();
+    let own = |candidate: &&Candidate| candidate.suits(v4);
+    let answered = candidates.iter().filter(own).any(|c| c.rejection.is_none());
+    let exists = candidates.iter().filter(own).any(Candidate::exists);
+    let mut chosen = false;
+    let verdict = |candidate: &Candidate| match candidate.rejection {
+        Some(rejection) => Verdict::Rejected(rejection),
+        None if !candidate.suits(v4) && (answered || (exists && candidate.is_stopgap())) => {
+            Verdict::Rejected(Rejection::OtherFamily)
+        }
+        None if chosen => Verdict::Spare,
+        None => {
+            chosen = true;
+            Verdict::Chosen
+        }
+    };
+    let verdicts: Vec<_> = candidates.iter().map(verdict).collect();
+    candidates
+        .into_iter()
+        .zip(verdicts)
+        .map(|(candidate, verdict)| Considered {
+            url: candidate.url,
+            because: candidate.because,
+            verdict,
+        })
+        .collect()
+}
+
+/// Whether the address is valid on one link only (RFC 3927, RFC 4291 § 2.5.6).
+pub(crate) const fn is_link_local(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(v4) => v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
+    }
+}
