@@ -229,13 +229,13 @@ fn minissdpd_answers_for_us_while_port_1900_is_not_ours() {
             }
         )
     });
-    let answers = ask_all(&stage.clients[0]);
     // Ours is valid for half an hour, that of minissdpd for two minutes.
-    let is_theirs = |text: &&String| text.contains(USN) && !text.contains("max-age=1800");
-    let theirs: Vec<_> = answers.iter().filter(is_theirs).collect();
-    assert_eq!(theirs.len(), 1, "{answers:#?}");
-    assert!(
-        theirs[0].contains("http://10.77.1.1:8096/dlna/"),
-        "{answers:#?}"
-    );
+    let is_theirs = |text: &String| text.contains(USN) && !text.contains("max-age=1800");
+    let mut theirs = None;
+    peer::wait_until("an answer of minissdpd", PATIENCE, || {
+        theirs = ask_all(&stage.clients[0]).into_iter().find(is_theirs);
+        theirs.is_some()
+    });
+    let theirs = theirs.unwrap();
+    assert!(theirs.contains("http://10.77.1.1:8096/dlna/"), "{theirs}");
 }
