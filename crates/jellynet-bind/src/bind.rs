@@ -111,6 +111,7 @@ impl Bind {
     /// Never fails as a whole: one bad listener does not keep the others from serving. It blocks
     /// for as long as the system calls take; finding who holds a busy port reads all of `/proc`,
     /// which takes some milliseconds.
+    #[must_use]
     pub fn bind(self, interfaces: &InterfaceTable) -> Bound {
         let plan = self.plan(interfaces);
         let mut opener = Opener::new(self);
@@ -261,7 +262,8 @@ impl Opener {
             Ok(listener) => {
                 let real = listener.local_addr().unwrap_or(addr);
                 if addr.port() == 0 {
-                    self.chosen.entry(request).or_insert(real.port());
+                    let port = real.port();
+                    self.chosen.entry(request).or_insert(port);
                 }
                 SlotState::Open(BoundSocket {
                     request,
@@ -358,7 +360,7 @@ impl Opener {
 
     fn inherited(&self, request: usize, fd: i32) -> SlotState {
         let socket = |listener: StdListener| {
-            let addr = listener.local_addr().unwrap_or_else(|_| BoundAddr::Fd(fd));
+            let addr = listener.local_addr().unwrap_or(BoundAddr::Fd(fd));
             SlotState::Open(BoundSocket {
                 request,
                 name: self.name(request),

@@ -13,7 +13,7 @@ use crate::holder::Holder;
 #[non_exhaustive]
 pub enum BindError {
     /// Another socket has the address.
-    #[error("cannot listen on {addr}: {}", InUse { addr: *addr, holder: holder.as_ref() })]
+    #[error("cannot listen on {addr}: {}", InUse { addr: *addr, holder: holder.as_deref() })]
     InUse {
         /// The address that was asked for.
         addr: SocketAddr,
@@ -78,7 +78,7 @@ pub enum BindError {
         first: Arc<str>,
     },
     /// A Unix socket that a live process answers on.
-    #[error("cannot listen on {path}: {} answers there, stop it or choose another path", Anyone(holder.as_ref()))]
+    #[error("cannot listen on {path}: {} answers there, stop it or choose another path", Anyone(holder.as_deref()))]
     UnixInUse {
         /// The socket.
         path: String,
@@ -187,7 +187,7 @@ pub enum DescriptorProblem {
 
 struct InUse<'a> {
     addr: SocketAddr,
-    holder: Option<&'a Box<Holder>>,
+    holder: Option<&'a Holder>,
 }
 
 impl fmt::Display for InUse<'_> {
@@ -200,7 +200,7 @@ impl fmt::Display for InUse<'_> {
         write!(f, "held by {holder}")?;
         match holder.addr {
             Some(held) if held != self.addr => {
-                write!(f, ", whose {held} {}", overlap(held, self.addr))?
+                write!(f, ", whose {held} {}", overlap(held, self.addr))?;
             }
             Some(_) | None => {}
         }
@@ -241,7 +241,7 @@ impl fmt::Display for NotLocal<'_> {
     }
 }
 
-struct Anyone<'a>(Option<&'a Box<Holder>>);
+struct Anyone<'a>(Option<&'a Holder>);
 
 impl fmt::Display for Anyone<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,6 +5,8 @@
 mod listen;
 mod plan;
 
+#[cfg(feature = "axum")]
+mod axum;
 #[cfg(feature = "os")]
 mod bind;
 #[cfg(feature = "os")]
@@ -15,6 +17,8 @@ mod holder;
 mod listeners;
 #[cfg(feature = "os")]
 mod os;
+#[cfg(feature = "hyper")]
+mod server;
 #[cfg(feature = "os")]
 pub mod systemd;
 
@@ -38,3 +42,9 @@ pub use crate::listeners::{
     AcceptOptions, Connection, DrainReport, Drained, Event, Events, Facts, Handle, Listeners,
     NameCounts,
 };
+
+#[cfg(feature = "hyper")]
+pub use crate::server::{HttpServer, Protocol, ServeError, ServeOptions, Served};
+
+#[cfg(feature = "axum")]
+pub use crate::axum::{FactsLayer, WithFacts};

@@ -23,9 +23,10 @@ use tokio::time::{Instant, Sleep};
 
 use self::intake::Taken;
 use self::line::{Line, LineState, Shut};
-use self::shared::{Phase, Shared};
+pub(crate) use self::shared::Phase;
+use self::shared::Shared;
 use self::wire::Stream;
-use crate::bind::{Bound, Opener, Outcome};
+use crate::bind::{Bound, BoundAddr, Opener, Outcome};
 use crate::error::BindError;
 use crate::plan::BindPlan;
 
@@ -132,6 +133,14 @@ impl Listeners {
     #[must_use]
     pub fn handle(&self) -> Handle {
         Handle(Arc::clone(&self.shared))
+    }
+
+    /// Where the open sockets listen.
+    pub fn open_addrs(&self) -> impl Iterator<Item = &BoundAddr> {
+        self.lines.iter().filter_map(|line| match &line.state {
+            LineState::Open(open) => Some(&open.addr),
+            LineState::Shut(_) => None,
+        })
     }
 
     /// What became of each wanted socket, as of now.

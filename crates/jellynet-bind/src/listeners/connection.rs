@@ -149,15 +149,8 @@ impl Facts {
         .await;
     }
 
-    pub(crate) fn is_draining(&self, waker: &Waker) -> bool {
-        self.watch(waker) != Phase::Serving
-    }
-
-    pub(crate) fn is_cut(&self, waker: &Waker) -> bool {
-        self.watch(waker) == Phase::Cut
-    }
-
-    fn watch(&self, waker: &Waker) -> Phase {
+    /// Registers the task that serves this connection, then tells how far a drain has come.
+    pub(crate) fn watch(&self, waker: &Waker) -> Phase {
         self.state
             .as_ref()
             .map_or(Phase::Serving, |state| state.watch(waker))

@@ -13,7 +13,7 @@ use crate::bind::Outcome;
 /// How far a drain has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
-pub(super) enum Phase {
+pub(crate) enum Phase {
     Serving = 0,
     /// No new connections; open ones finish what they do.
     Draining = 1,

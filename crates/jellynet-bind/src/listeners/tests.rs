@@ -30,7 +30,7 @@ fn on_loopback(options: AcceptOptions) -> (Listeners, std::net::SocketAddr) {
     let listeners = Listeners::with_options(bound, Interfaces::fixed(loopback()), options);
     let outcomes = listeners.outcomes();
     let crate::OutcomeKind::Listening {
-        addr: crate::BoundAddr::Inet(addr),
+        addr: BoundAddr::Inet(addr),
     } = outcomes[0].kind
     else {
         panic!("{outcomes:?}");

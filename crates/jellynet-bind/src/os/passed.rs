@@ -108,7 +108,7 @@ pub(crate) fn open(fd: RawFd, options: &SocketOptions) -> Result<PassedListener,
         return Ok(PassedListener::Unix(socket.into()));
     }
     // The socket unit decides (`NoDelay=`, `KeepAlive=`) where it may; a refusal changes nothing.
-    drop(tcp::set_options(SockRef::from(&socket), options));
+    drop(tcp::set_options(&SockRef::from(&socket), options));
     Ok(PassedListener::Tcp(socket.into()))
 }
 

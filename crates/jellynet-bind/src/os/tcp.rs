@@ -50,7 +50,7 @@ pub(crate) fn open(addr: SocketAddr, options: &SocketOptions) -> Result<TcpListe
     socket
         .set_reuse_address(true)
         .map_err(|e| ("setting SO_REUSEADDR", e))?;
-    set_options(SockRef::from(&socket), options).map_err(|e| ("setting TCP options", e))?;
+    set_options(&SockRef::from(&socket), options).map_err(|e| ("setting TCP options", e))?;
     socket.bind(&addr.into()).map_err(|e| ("binding", e))?;
     socket
         .listen(options.backlog)
@@ -62,7 +62,7 @@ pub(crate) fn open(addr: SocketAddr, options: &SocketOptions) -> Result<TcpListe
 }
 
 /// Sets what connections inherit from their listener (Linux copies them on accept).
-pub(crate) fn set_options(socket: SockRef<'_>, options: &SocketOptions) -> io::Result<()> {
+pub(crate) fn set_options(socket: &SockRef<'_>, options: &SocketOptions) -> io::Result<()> {
     socket.set_tcp_nodelay(options.nodelay)?;
     if let Some(idle) = options.keepalive {
         let keepalive = TcpKeepalive::new()

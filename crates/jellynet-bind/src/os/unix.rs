@@ -182,7 +182,7 @@ struct Scratch(PathBuf);
 impl Scratch {
     fn beside(path: &Path) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let dir = path.parent().unwrap_or(Path::new("/"));
+        let dir = path.parent().unwrap_or_else(|| Path::new("/"));
         let mark = format!(
             ".{}.{}",
             std::process::id(),

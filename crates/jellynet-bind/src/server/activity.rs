@@ -1,0 +1,87 @@
+//! What a connection is doing, as its stream and its service see it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+/// What a connection is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doing {
+    /// Nothing, between two requests.
+    Idle,
+    /// A request's head has begun and not ended.
+    Head,
+    /// At least one request is being answered.
+    Request,
+}
+
+/// Shared by the stream, the service and the response bodies of one connection.
+#[derive(Debug)]
+pub(super) struct Activity {
+    requests: AtomicU32,
+    /// Counts all requests, so that two idle times in a row are told apart.
+    begun: AtomicU32,
+    head: AtomicBool,
+    /// Bytes that come while nothing is answered begin a head: not so on HTTP/2, where they can
+    /// be pings.
+    bytes_are_heads: bool,
+    /// The end of the HTTP state is not the end of the stream.
+    keep_stream: AtomicBool,
+}
+
+impl Activity {
+    /// A connection whose first request has begun.
+    pub(super) fn new(bytes_are_heads: bool) -> Arc<Self> {
+        Arc::new(Self {
+            requests: AtomicU32::new(0),
+            begun: AtomicU32::new(0),
+            head: AtomicBool::new(true),
+            bytes_are_heads,
+            keep_stream: AtomicBool::new(false),
+        })
+    }
+
+    /// What the connection is doing, and a number that is another one after each request.
+    pub(super) fn now(&self) -> (Doing, u32) {
+        let doing = if self.requests.load(Ordering::Acquire) > 0 {
+            Doing::Request
+        } else if self.head.load(Ordering::Relaxed) {
+            Doing::Head
+        } else {
+            Doing::Idle
+        };
+        (doing, self.begun.load(Ordering::Relaxed))
+    }
+
+    /// Bytes came in.
+    pub(super) fn read(&self) {
+        if self.bytes_are_heads && self.requests.load(Ordering::Relaxed) == 0 {
+            self.head.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// A request's head is complete.
+    pub(super) fn request(self: &Arc<Self>) -> Busy {
+        self.head.store(false, Ordering::Relaxed);
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        self.requests.fetch_add(1, Ordering::AcqRel);
+        Busy(Arc::clone(self))
+    }
+
+    pub(super) fn set_keep_stream(&self, keep: bool) {
+        self.keep_stream.store(keep, Ordering::Relaxed);
+    }
+
+    pub(super) fn keeps_stream(&self) -> bool {
+        self.keep_stream.load(Ordering::Relaxed)
+    }
+}
+
+/// A request that is being answered, until its response's body has gone.
+#[derive(Debug)]
+pub(super) struct Busy(Arc<Activity>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.requests.fetch_sub(1, Ordering::AcqRel);
+    }
+}

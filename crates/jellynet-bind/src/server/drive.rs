@@ -1,0 +1,133 @@
+//! Polling a hyper connection under deadlines.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::activity::{Activity, Doing};
+use super::alarm::Alarm;
+use crate::listeners::{Facts, Phase};
+
+/// How long the other side of a connection that is told to end may take to agree.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// A hyper connection.
+pub(super) trait Http: Future<Output = hyper::Result<()>> {
+    /// Answers what is being asked, and ends.
+    fn finish(self: Pin<&mut Self>);
+}
+
+/// What ended a drive.
+#[derive(Debug)]
+pub(super) enum Driven {
+    /// The connection itself.
+    Done(hyper::Result<()>),
+    /// It has been idle for the first of its two idle times.
+    Resting {
+        since: Instant,
+    },
+    HeadersTimeout,
+    IdleTimeout,
+    Cut,
+}
+
+/// For how long a connection may do what.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) headers: Duration,
+    pub(super) idle: Duration,
+    /// After how much idle time the drive is interrupted.
+    pub(super) rest: Option<Duration>,
+}
+
+pub(super) struct Drive<'a> {
+    pub(super) facts: &'a Facts,
+    pub(super) activity: &'a Activity,
+    pub(super) alarm: &'a mut Alarm,
+    pub(super) limits: Limits,
+    seen: Option<(Doing, u32)>,
+    since: Instant,
+    ending: Option<Instant>,
+}
+
+impl<'a> Drive<'a> {
+    pub(super) fn new(
+        facts: &'a Facts,
+        activity: &'a Activity,
+        alarm: &'a mut Alarm,
+        limits: Limits,
+    ) -> Self {
+        Self {
+            facts,
+            activity,
+            alarm,
+            limits,
+            seen: None,
+            since: Instant::now(),
+            ending: None,
+        }
+    }
+
+    pub(super) async fn run<C: Http>(mut self, mut connection: Pin<&mut C>) -> Driven {
+        poll_fn(|cx| self.poll(connection.as_mut(), cx)).await
+    }
+
+    fn poll<C: Http>(&mut self, mut connection: Pin<&mut C>, cx: &mut Context<'_>) -> Poll<Driven> {
+        loop {
+            let phase = self.facts.watch(cx.waker());
+            if phase == Phase::Cut {
+                return Poll::Ready(Driven::Cut);
+            }
+            // First of all: a request that has come before the drain is answered.
+            if let Poll::Ready(result) = connection.as_mut().poll(cx) {
+                // Whoever is told to end need not listen to the end.
+                let told = self.ending.is_some() && self.activity.now().0 != Doing::Request;
+                return Poll::Ready(Driven::Done(if told { Ok(()) } else { result }));
+            }
+            if self.ending.is_none() && phase == Phase::Draining {
+                self.ending = Some(Instant::now());
+                connection.as_mut().finish();
+                continue;
+            }
+            let Some((at, driven)) = self.deadline() else {
+                return Poll::Pending;
+            };
+            if self.alarm.poll(cx, at).is_pending() {
+                return Poll::Pending;
+            }
+            // HTTP/2 says goodbye first.
+            if matches!(driven, Driven::IdleTimeout) && self.ending.is_none() {
+                self.ending = Some(Instant::now());
+                connection.as_mut().finish();
+                continue;
+            }
+            return Poll::Ready(driven);
+        }
+    }
+
+    /// The next moment that ends this, and how; `None` while a request is being answered.
+    fn deadline(&mut self) -> Option<(Instant, Driven)> {
+        let now = self.activity.now();
+        if now.0 == Doing::Request {
+            self.seen = Some(now);
+            return None;
+        }
+        if self.seen != Some(now) {
+            self.seen = Some(now);
+            self.since = Instant::now();
+        }
+        if let Some(ending) = self.ending {
+            let since = ending.max(self.since);
+            return Some((since + FAREWELL, Driven::IdleTimeout));
+        }
+        let since = self.since;
+        Some(match (now.0, self.limits.rest) {
+            (Doing::Head, _) => (since + self.limits.headers, Driven::HeadersTimeout),
+            (_, Some(rest)) if rest < self.limits.idle => (since + rest, Driven::Resting { since }),
+            _ => (since + self.limits.idle, Driven::IdleTimeout),
+        })
+    }
+}

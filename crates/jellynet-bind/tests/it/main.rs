@@ -1,0 +1,18 @@
+//! Tests of the whole crate: sockets, files, namespaces, processes, streams.
+
+#[cfg(feature = "axum")]
+mod axum;
+#[cfg(feature = "os")]
+mod child;
+#[cfg(feature = "hyper")]
+mod deadlines;
+#[cfg(feature = "hyper")]
+mod http;
+#[cfg(feature = "tokio")]
+mod namespaces;
+#[cfg(feature = "serde")]
+mod serde;
+#[cfg(feature = "os")]
+mod sockets;
+#[cfg(feature = "os")]
+mod unix;
