@@ -5,7 +5,7 @@ use std::time::Instant;
 use jellynet_ssdp::{Advertiser, Searcher, SearcherConfig, Target};
 use jellynet_test::laws::{self, Subject};
 
-use crate::messages::golden;
+use crate::golden;
 use crate::support::{SET, config, media_server, search, unicast_search};
 
 struct Device;
@@ -20,7 +20,7 @@ impl Subject for Device {
     }
 
     fn golden(&self) -> Vec<Vec<u8>> {
-        let mut golden = golden();
+        let mut golden = golden::all();
         golden.push(search("ssdp:all", 5).into_bytes());
         golden.push(unicast_search("ssdp:all").into_bytes());
         golden
@@ -42,7 +42,7 @@ impl Subject for ControlPoint {
     }
 
     fn golden(&self) -> Vec<Vec<u8>> {
-        golden()
+        golden::all()
     }
 
     fn reply_limit(&self) -> usize {

@@ -10,7 +10,10 @@
 mod announcing;
 mod answering;
 mod changes;
+#[cfg(feature = "http")]
+mod describing;
 mod floods;
+mod golden;
 mod laws;
 mod messages;
 #[cfg(all(feature = "http", feature = "udp", target_os = "linux"))]
