@@ -8,14 +8,19 @@
 //! Addresses are peers; everything else is a published URL in Jellyfin's syntax. Without a peer it
 //! asks for this host itself and for a stranger.
 
-#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+#![expect(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "an example shows what it does"
+)]
 
 use std::error::Error;
 use std::net::IpAddr;
+use std::process::ExitCode;
 
 use jellynet_published::{Ask, Listener, Published, PublishedConfig};
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<ExitCode, Box<dyn Error>> {
     let mut config = PublishedConfig::default();
     let mut peers: Vec<IpAddr> = Vec::new();
     for argument in std::env::args().skip(1) {
@@ -29,7 +34,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 
     // All bad entries at once, each with the text that was probably meant.
-    let published = Published::new(config)?;
+    let published = match Published::new(config) {
+        Ok(published) => published,
+        Err(error) => {
+            eprintln!("published URLs: {error}");
+            return Ok(ExitCode::FAILURE);
+        }
+    };
     let interfaces = jellynet_netif::interfaces()?;
     let listeners = [
         Listener::http("0.0.0.0:8096".parse()?),
@@ -43,5 +54,5 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         println!("{explanation}\n");
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
