@@ -1,1 +1,89 @@
-//! A streaming reverse proxy to a running media server that does not change a request's meaning.
+//! How do I hand a request to a running media server without changing its meaning?
+//!
+//! A streaming reverse proxy for one upstream, as a tower service over `http` types: for axum,
+//! plain hyper, or any other server.
+//!
+//! # The rule
+//!
+//! 1. Bodies are never held: they stream both ways, with back-pressure, in bounded memory. No
+//!    time-out counts a transfer that makes progress.
+//! 2. Method, target, `Range`, conditions, content codings, status and fields pass as they are.
+//!    What belongs to one connection ends at it (RFC 9110 § 7.6.1), whatever `Connection`
+//!    nominates included; trailers and `TE: trailers` pass.
+//! 3. Nothing is guessed: a response with ambiguous lengths, obsolete folding, a bare CR or an
+//!    unclear chunk is a 502, never a message that looks whole.
+//! 4. Who the client is comes from the layers in front (`ClientAddr`, else `PeerAddr` among the
+//!    extensions; scheme and authority in the target). The client's own `X-Forwarded-*`,
+//!    `X-Original-*`, `X-Real-IP` and `Forwarded` go no further.
+//! 5. A request goes out a second time only when a kept connection turned out to be dead, no byte
+//!    of an answer came, its body is untouched, and it is idempotent or was not sent at all.
+//! 6. Upgrades become tunnels with half-close and a time-out of their own.
+//! 7. A client that goes away takes its request with it: the connection to the upstream closes.
+//! 8. `Expect: 100-continue` is asked of the upstream; the body waits for its word.
+//!
+//! | what happened | the client gets | counted as |
+//! | --- | --- | --- |
+//! | nothing listens, the name has no address | 503, `Retry-After` | down |
+//! | no connection or no head in time | 504 | failure |
+//! | the connection broke, the answer is malformed | 502 | failure |
+//! | the answer breaks off within its body | an incomplete message | – |
+//! | the client's body broke off, or stopped | 400, 408 | failure |
+//!
+//! Each with `Cache-Control: no-store` and a request number that stands in the log beside the
+//! cause.
+//!
+//! # Example
+//!
+//! ```
+//! use jellynet_upstream::{ProbeConfig, Upstream, UpstreamConfig};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = UpstreamConfig::new("http://127.0.0.1:8097".parse()?);
+//! let upstream = Upstream::with_published(config, |_request| Some("http://tv.lan".to_owned()));
+//!
+//! // In the application's runtime: keep `upstream.status()` true.
+//! let health = upstream.clone();
+//! let task = async move { health.probe(ProbeConfig::default()).await };
+//! // `upstream` is a `tower::Service<http::Request<B>>`.
+//! # drop(task);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What this crate does not do
+//!
+//! * It routes nothing: one [`Upstream`] is one server.
+//! * It does not send interim responses (103) on, since Rust's HTTP servers cannot.
+//! * It caches, compresses and balances nothing.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod answer;
+mod body;
+mod config;
+mod conn;
+mod connect;
+mod counters;
+mod error;
+mod exchange;
+mod head;
+mod health;
+mod local_address;
+mod paths;
+mod pool;
+mod tunnel;
+mod upstream;
+mod url;
+
+pub use crate::answer::Failed;
+pub use crate::body::{BodyError, ResponseBody};
+pub use crate::config::{HostPolicy, UpstreamConfig};
+pub use crate::counters::CounterSnapshot;
+pub use crate::error::{ForwardError, HeadFault, ResponseError};
+pub use crate::health::{Identity, ProbeConfig, State, Status, StatusWatch};
+pub use crate::upstream::{ForwardFuture, Upstream};
+pub use crate::url::{ParseUpstreamUrlError, UpstreamUrl};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

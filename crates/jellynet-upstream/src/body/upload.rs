@@ -1,0 +1,218 @@
+//! The body of a request on its way to the upstream.
+
+use std::error::Error as StdError;
+use std::io::{self, IoSlice, Write as _};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, BufMut, BytesMut};
+use http::HeaderMap;
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tokio::io::AsyncWrite;
+
+use super::framing::may_trail;
+use crate::conn::Io;
+
+/// Why an upload cannot go on.
+#[derive(Debug)]
+pub(crate) enum UploadError {
+    /// The client's body failed, or is not as long as it said.
+    Client(Box<dyn StdError + Send + Sync>),
+    /// The upstream takes no more.
+    Upstream(io::Error),
+}
+
+/// What an upload waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waiting {
+    Client,
+    Upstream,
+}
+
+/// An upload, whatever its body.
+pub(crate) trait Drive: Send {
+    /// Sends what can be sent; ready when all is sent.
+    fn poll_drive(
+        self: Pin<&mut Self>,
+        io: &mut Io,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), UploadError>>;
+
+    /// How many bytes the upstream took, and for whom the rest waits.
+    fn progress(&self) -> (u64, Waiting);
+}
+
+/// How the body is delimited on its way out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum UploadLength {
+    /// This many bytes are still to come.
+    Exact(u64),
+    Chunked,
+}
+
+pin_project! {
+    /// A body with its framing; memory is one frame, whatever its length.
+    pub(crate) struct Upload<B: Body> {
+        #[pin]
+        body: B,
+        length: UploadLength,
+        // Framing that goes out before `data`.
+        frame: BytesMut,
+        data: Option<B::Data>,
+        // Framing that goes out after `data`.
+        tail: &'static [u8],
+        ended: bool,
+        sent: u64,
+        waiting: Waiting,
+    }
+}
+
+impl<B: Body> Upload<B> {
+    pub(crate) fn new(body: B, length: UploadLength) -> Self {
+        Self {
+            body,
+            length,
+            frame: BytesMut::new(),
+            data: None,
+            tail: b"",
+            ended: false,
+            sent: 0,
+            waiting: Waiting::Client,
+        }
+    }
+}
+
+impl<B> Drive for Upload<B>
+where
+    B: Body + Send,
+    B::Data: Send,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    fn poll_drive(
+        mut self: Pin<&mut Self>,
+        io: &mut Io,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), UploadError>> {
+        loop {
+            ready!(self.as_mut().poll_flush(io, cx)).map_err(UploadError::Upstream)?;
+            let this = self.as_mut().project();
+            if *this.ended {
+                return Poll::Ready(Ok(()));
+            }
+            *this.waiting = Waiting::Client;
+            let frame = match ready!(this.body.poll_frame(cx)) {
+                Some(Ok(frame)) => frame,
+                Some(Err(error)) => return Poll::Ready(Err(UploadError::Client(error.into()))),
+                None => {
+                    *this.ended = true;
+                    finish(this.frame, *this.length, None)?;
+                    continue;
+                }
+            };
+            match frame.into_data() {
+                Ok(data) if data.has_remaining() => {
+                    *this.tail = begin(this.frame, this.length, data.remaining())?;
+                    *this.data = Some(data);
+                }
+                Ok(_) => {}
+                Err(frame) => {
+                    if let Ok(trailers) = frame.into_trailers() {
+                        *this.ended = true;
+                        finish(this.frame, *this.length, Some(&trailers))?;
+                    }
+                }
+            }
+        }
+    }
+
+    fn progress(&self) -> (u64, Waiting) {
+        (self.sent, self.waiting)
+    }
+}
+
+impl<B: Body> Upload<B> {
+    fn poll_flush(self: Pin<&mut Self>, io: &mut Io, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.project();
+        *this.waiting = Waiting::Upstream;
+        loop {
+            let data = this.data.as_ref().map_or(&[][..], Buf::chunk);
+            if this.frame.is_empty() && data.is_empty() && this.tail.is_empty() {
+                *this.data = None;
+                return Poll::Ready(Ok(()));
+            }
+            // A body of several pieces has its tail behind the last.
+            let last = this
+                .data
+                .as_ref()
+                .is_none_or(|all| all.remaining() == data.len());
+            let tail = if last { *this.tail } else { b"" };
+            let slices = [this.frame.as_ref(), data, tail].map(IoSlice::new);
+            let mut count = ready!(Pin::new(&mut *io).poll_write_vectored(cx, &slices))?;
+            if count == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            *this.sent += u64::try_from(count).unwrap_or(u64::MAX);
+            let framed = count.min(this.frame.len());
+            this.frame.advance(framed);
+            count -= framed;
+            if let Some(data) = this.data {
+                let written = count.min(data.remaining());
+                data.advance(written);
+                count -= written;
+            }
+            *this.tail = this.tail.get(count..).unwrap_or_default();
+        }
+    }
+}
+
+/// Writes what stands before `len` bytes of data, and gives what stands behind.
+fn begin(
+    frame: &mut BytesMut,
+    length: &mut UploadLength,
+    len: usize,
+) -> Result<&'static [u8], UploadError> {
+    match length {
+        UploadLength::Exact(left) => {
+            let len = u64::try_from(len).unwrap_or(u64::MAX);
+            *left = left
+                .checked_sub(len)
+                .ok_or_else(|| client("the body is longer than its content-length"))?;
+            Ok(b"")
+        }
+        UploadLength::Chunked => {
+            // Writing to memory does not fail.
+            let _ = write!(frame.writer(), "{len:x}\r\n");
+            Ok(b"\r\n")
+        }
+    }
+}
+
+/// Writes what stands behind all data.
+fn finish(
+    frame: &mut BytesMut,
+    length: UploadLength,
+    trailers: Option<&HeaderMap>,
+) -> Result<(), UploadError> {
+    match length {
+        UploadLength::Exact(0) => Ok(()),
+        UploadLength::Exact(_) => Err(client("the body is shorter than its content-length")),
+        UploadLength::Chunked => {
+            frame.extend_from_slice(b"0\r\n");
+            for (name, value) in trailers.into_iter().flatten() {
+                if may_trail(name) {
+                    frame.extend_from_slice(name.as_str().as_bytes());
+                    frame.extend_from_slice(b": ");
+                    frame.extend_from_slice(value.as_bytes());
+                    frame.extend_from_slice(b"\r\n");
+                }
+            }
+            frame.extend_from_slice(b"\r\n");
+            Ok(())
+        }
+    }
+}
+
+fn client(what: &'static str) -> UploadError {
+    UploadError::Client(what.into())
+}

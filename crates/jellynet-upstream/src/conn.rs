@@ -1,0 +1,132 @@
+//! One connection to the upstream.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+
+use crate::counters::{Counter, Gauge};
+
+/// First and largest size of a read: small exchanges stay small, bulk transfers pay for few calls.
+const MIN_READ: usize = 8 * 1024;
+const MAX_READ: usize = 256 * 1024;
+
+/// The transport below a connection.
+#[derive(Debug)]
+pub(crate) enum Io {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Io {
+    /// Whether the other end has been silent: no byte, no end, no error.
+    fn is_quiet(&self) -> bool {
+        let mut byte = [0];
+        let read = match self {
+            Self::Tcp(stream) => stream.try_read(&mut byte),
+            Self::Unix(stream) => stream.try_read(&mut byte),
+        };
+        matches!(read, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+}
+
+impl AsyncRead for Io {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Io {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Self::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Neither transport buffers.
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
+
+/// A connection with what was read from it and not yet used.
+#[derive(Debug)]
+pub(crate) struct Conn {
+    pub(crate) io: Io,
+    pub(crate) buffer: BytesMut,
+    read_size: usize,
+    _open: Gauge,
+}
+
+impl Conn {
+    pub(crate) fn new(io: Io, open: &Counter) -> Self {
+        Self {
+            io,
+            buffer: BytesMut::new(),
+            read_size: MIN_READ,
+            _open: open.enter(),
+        }
+    }
+
+    /// Reads once into the buffer; 0 is the end.
+    pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.buffer.reserve(self.read_size);
+        let read = std::pin::pin!(self.io.read_buf(&mut self.buffer));
+        let count = ready!(read.poll(cx))?;
+        if count >= self.read_size {
+            self.read_size = (self.read_size * 2).min(MAX_READ);
+        }
+        Poll::Ready(Ok(count))
+    }
+
+    /// Whether an unused connection can still be used: nothing came that nobody asked for (a byte
+    /// would be taken for the answer to the next request), and the other end is there.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.buffer.is_empty() && self.io.is_quiet()
+    }
+
+    /// Gives back memory that only a bulk transfer needed.
+    pub(crate) fn rest(&mut self) {
+        self.read_size = MIN_READ;
+        if self.buffer.capacity() > MIN_READ {
+            self.buffer = BytesMut::new();
+        }
+    }
+}

@@ -1,0 +1,391 @@
+//! The upstream: what a request goes through.
+
+use std::convert::Infallible;
+use std::error::Error as StdError;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::BytesMut;
+use http::request::Parts;
+use http::{Method, Request, Response, StatusCode, Version, header};
+use http_body::Body;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+
+use crate::answer::answer;
+use crate::body::upload::{Upload, UploadLength};
+use crate::body::{Patience, ResponseBody, Stream};
+use crate::config::UpstreamConfig;
+use crate::conn::Conn;
+use crate::connect::connect;
+use crate::counters::{CounterSnapshot, Counters, Gauge};
+use crate::error::ForwardError;
+use crate::exchange::{BoxUpload, Exchange, Failure};
+use crate::head::decode::ResponseHead;
+use crate::head::encode::{HeadOptions, RequestLength, encode};
+use crate::head::hop::has_token;
+use crate::health::{Health, StatusWatch};
+use crate::local_address::{LocalAddress, Published};
+use crate::paths::unmap;
+use crate::pool::Pool;
+use crate::tunnel::tunnel;
+
+/// A running media server, as a tower service: each request is handed to it without changing its
+/// meaning, and each response comes back as it is.
+///
+/// Cheap to clone; clones share connections, counters and health.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    config: UpstreamConfig,
+    pool: Arc<Pool>,
+    counters: Counters,
+    health: Health,
+    published: Option<LocalAddress>,
+}
+
+type BoxError = Box<dyn StdError + Send + Sync>;
+
+impl Upstream {
+    /// Makes an upstream; connects only when a request comes.
+    #[must_use]
+    pub fn new(config: UpstreamConfig) -> Self {
+        Self::build(config, None)
+    }
+
+    /// Makes an upstream whose `LocalAddress`, in its public system information, is replaced by
+    /// the URL under which *this* client reaches the server, as `published` says; `None` leaves
+    /// it. Nothing else of the identity is touched.
+    #[must_use]
+    pub fn with_published<F>(config: UpstreamConfig, published: F) -> Self
+    where
+        F: Fn(&Parts) -> Option<String> + Send + Sync + 'static,
+    {
+        let published: Published = Arc::new(published);
+        Self::build(config, Some(LocalAddress::new(published)))
+    }
+
+    fn build(config: UpstreamConfig, published: Option<LocalAddress>) -> Self {
+        let pool = Arc::new(Pool::new(config.max_idle, config.idle_timeout));
+        Self {
+            shared: Arc::new(Shared {
+                pool,
+                counters: Counters::default(),
+                health: Health::default(),
+                published,
+                config,
+            }),
+        }
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn config(&self) -> &UpstreamConfig {
+        &self.shared.config
+    }
+
+    /// What goes on now.
+    #[must_use]
+    pub fn counters(&self) -> CounterSnapshot {
+        self.shared.counters.snapshot(self.shared.pool.len())
+    }
+
+    /// Follows whether the upstream is up, and who it is.
+    #[must_use]
+    pub fn status(&self) -> StatusWatch {
+        self.shared.health.watch()
+    }
+
+    /// Closes the connections that wait for the next request.
+    pub fn close_idle(&self) {
+        self.shared.pool.clear();
+    }
+
+    pub(crate) fn prune(&self) {
+        self.shared.pool.prune();
+    }
+
+    pub(crate) fn health(&self) -> &Health {
+        &self.shared.health
+    }
+
+    /// Hands a request to the upstream. Never fails: what cannot be answered becomes a small
+    /// response (see [`ForwardError::status`]) with [`Failed`](crate::Failed) among its
+    /// extensions, and a line in the log.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future, or the body of the response, closes the connection to the upstream
+    /// and so cancels the request there.
+    pub async fn forward<B>(&self, request: Request<B>) -> Response<ResponseBody>
+    where
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        let method = request.method().clone();
+        match self.try_forward(request).await {
+            Ok(response) => response,
+            Err(error) => self.refuse(&error, &method),
+        }
+    }
+
+    /// As [`Self::forward`], with the error in place of a response made from it.
+    ///
+    /// # Errors
+    ///
+    /// When the upstream gave no response that can be passed on.
+    pub async fn try_forward<B>(
+        &self,
+        request: Request<B>,
+    ) -> Result<Response<ResponseBody>, ForwardError>
+    where
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        let flight = self.shared.counters.request();
+        let (mut parts, body) = request.into_parts();
+        if parts.method == Method::CONNECT {
+            return Err(ForwardError::Request {
+                what: "it asks for a tunnel",
+            });
+        }
+        let client = take_upgrade(&mut parts);
+        let (length, mut upload) = request_body(body);
+        let published = self.shared.published.as_ref();
+        let local_address = published.and_then(|published| published.wanted(&parts));
+        let options = HeadOptions {
+            length,
+            upgrade: client.is_some(),
+            plain: local_address.is_some(),
+        };
+        let mut head = BytesMut::with_capacity(1024);
+        encode(&mut head, &parts, &self.shared.config, options)?;
+        let exchange = Exchange {
+            head: &head,
+            method: &parts.method,
+            upgrade: options.upgrade,
+            expects_continue: upload.is_some()
+                && has_token(&parts.headers, &header::EXPECT, "100-continue"),
+            first_byte_timeout: self.shared.config.first_byte_timeout,
+            upload_timeout: self.shared.config.upload_timeout,
+        };
+        let (conn, head) = self.exchange(&exchange, &mut upload).await?;
+        if head.status == StatusCode::SWITCHING_PROTOCOLS {
+            return Ok(self.switch(conn, head, client, flight));
+        }
+        let response = self.respond(conn, head, upload, flight);
+        match local_address {
+            Some(url) => Ok(crate::local_address::rewrite(response, &url).await),
+            None => Ok(response),
+        }
+    }
+
+    /// Runs the exchange, first on kept connections, then on a new one.
+    async fn exchange(
+        &self,
+        exchange: &Exchange<'_>,
+        upload: &mut Option<BoxUpload>,
+    ) -> Result<(Conn, ResponseHead), ForwardError> {
+        while let Some(mut conn) = self.shared.pool.take() {
+            match exchange.run(&mut conn, upload).await {
+                Ok(head) => return Ok((conn, head)),
+                Err(failure) if may_retry(exchange.method, &failure) => {
+                    self.shared.counters.retry();
+                }
+                Err(failure) => return Err(failure.error),
+            }
+        }
+        let io = connect(&self.shared.config).await.inspect_err(|error| {
+            self.shared.health.connect_failed(error);
+        })?;
+        self.shared.health.connected();
+        let mut conn = Conn::new(io, &self.shared.counters.connections);
+        match exchange.run(&mut conn, upload).await {
+            Ok(head) => Ok((conn, head)),
+            Err(failure) => Err(failure.error),
+        }
+    }
+
+    /// Makes the response; a body that is already here frees its connection at once.
+    fn respond(
+        &self,
+        mut conn: Conn,
+        head: ResponseHead,
+        upload: Option<BoxUpload>,
+        flight: Gauge,
+    ) -> Response<ResponseBody> {
+        use crate::body::framing::Framing;
+        let mut headers = head.headers;
+        unmap(&mut headers, &self.shared.config.url);
+        let here = match head.framing {
+            Framing::Length(left) => usize::try_from(left)
+                .ok()
+                .filter(|&left| left <= conn.buffer.len()),
+            Framing::Chunked(_) | Framing::Close => None,
+        };
+        let body = match here {
+            Some(len) if upload.is_none() => {
+                let bytes = conn.buffer.split_to(len).freeze();
+                if head.keep_alive {
+                    self.shared.pool.put(conn);
+                }
+                ResponseBody::whole(bytes, Some(flight))
+            }
+            _ => {
+                let stream = Stream {
+                    conn: Some(conn),
+                    framing: head.framing,
+                    upload,
+                    keep_alive: head.keep_alive,
+                    pool: Arc::clone(&self.shared.pool),
+                    read_timeout: self.shared.config.read_timeout,
+                    patience: Patience::default(),
+                };
+                ResponseBody::stream(stream, flight)
+            }
+        };
+        let mut response = Response::new(body);
+        *response.status_mut() = head.status;
+        *response.headers_mut() = headers;
+        response
+    }
+
+    /// Answers 101 and starts the tunnel behind it.
+    fn switch(
+        &self,
+        conn: Conn,
+        head: ResponseHead,
+        client: Option<OnUpgrade>,
+        flight: Gauge,
+    ) -> Response<ResponseBody> {
+        let gauge = self.shared.counters.tunnels.enter();
+        let idle = self.shared.config.tunnel_timeout;
+        tokio::spawn(async move {
+            let _gauge = gauge;
+            let Some(client) = client else { return };
+            match client.await {
+                Ok(upgraded) => {
+                    let mut conn = conn;
+                    let early = conn.buffer.split();
+                    let client = TokioIo::new(upgraded);
+                    let end = tunnel(client, &mut conn.io, &early, idle).await;
+                    tracing::debug!(?end, "tunnel ended");
+                }
+                Err(error) => tracing::debug!(%error, "client did not switch protocols"),
+            }
+        });
+        let mut response = Response::new(ResponseBody::whole(bytes::Bytes::new(), Some(flight)));
+        *response.status_mut() = head.status;
+        *response.headers_mut() = head.headers;
+        response
+    }
+
+    /// Tells the client little and the log all.
+    fn refuse(&self, error: &ForwardError, method: &Method) -> Response<ResponseBody> {
+        self.shared.counters.failure();
+        let response = answer(error, method, self.shared.config.retry_after);
+        let failed = response.extensions().get::<crate::Failed>();
+        let request = failed.map_or("", |failed| failed.request_id.as_str());
+        let cause = failed.map_or("", |failed| failed.cause.as_str());
+        let upstream = &self.shared.config.url;
+        let blame_client = response.status().is_client_error();
+        // While it is down, the change of state has been told; each request need not repeat it.
+        if blame_client || error.is_down() {
+            tracing::debug!(request, %upstream, cause, "cannot forward a request");
+        } else {
+            tracing::warn!(request, %upstream, cause, "cannot forward a request");
+        }
+        response
+    }
+}
+
+impl<B> tower_service::Service<Request<B>> for Upstream
+where
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+{
+    type Response = Response<ResponseBody>;
+    type Error = Infallible;
+    type Future = ForwardFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> ForwardFuture {
+        let upstream = self.clone();
+        ForwardFuture(Box::pin(async move { upstream.forward(request).await }))
+    }
+}
+
+/// The response of an [`Upstream`] as a service.
+pub struct ForwardFuture(Pin<Box<dyn Future<Output = Response<ResponseBody>> + Send>>);
+
+impl std::fmt::Debug for ForwardFuture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ForwardFuture").finish_non_exhaustive()
+    }
+}
+
+impl Future for ForwardFuture {
+    type Output = Result<Response<ResponseBody>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx).map(Ok)
+    }
+}
+
+/// The client's end of an upgrade that it asks for (RFC 9110 § 7.8), where its server can switch.
+fn take_upgrade(parts: &mut Parts) -> Option<OnUpgrade> {
+    let asked = parts.version == Version::HTTP_11
+        && parts.headers.contains_key(header::UPGRADE)
+        && has_token(&parts.headers, &header::CONNECTION, "upgrade")
+        // `h2c` would change what the connection carries for good; it is between neighbours.
+        && !has_token(&parts.headers, &header::UPGRADE, "h2c");
+    if asked {
+        parts.extensions.remove::<OnUpgrade>()
+    } else {
+        None
+    }
+}
+
+/// The body with its length, as the upstream is told.
+fn request_body<B>(body: B) -> (RequestLength, Option<BoxUpload>)
+where
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    if body.is_end_stream() {
+        return (RequestLength::None, None);
+    }
+    match body.size_hint().exact() {
+        Some(0) => (RequestLength::None, None),
+        Some(exact) => {
+            let upload = Upload::new(body, UploadLength::Exact(exact));
+            (RequestLength::Exact(exact), Some(Box::pin(upload)))
+        }
+        None => {
+            let upload = Upload::new(body, UploadLength::Chunked);
+            (RequestLength::Chunked, Some(Box::pin(upload)))
+        }
+    }
+}
+
+/// Whether a request that failed on a kept connection may go out again (RFC 9110 § 9.2.2): its
+/// body is untouched, no answer came, and either nothing was sent or repeating it is harmless.
+fn may_retry(method: &Method, failure: &Failure) -> bool {
+    let broke = matches!(failure.error, ForwardError::Closed { .. });
+    broke
+        && !failure.answered
+        && !failure.uploaded
+        && (failure.wrote == 0 || method.is_idempotent())
+}

@@ -1,0 +1,14 @@
+//! The upstream between raw clients and raw servers, and between real ones.
+
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails its test")]
+
+mod cancel;
+mod expect;
+mod health;
+mod hostile;
+mod local_address;
+mod meaning;
+mod refuse;
+mod retry;
+mod stage;
+mod tunnel;
