@@ -76,3 +76,7 @@ pub use crate::service::{DiscoveryEvent, DiscoveryService};
 
 /// The port that clients ask: 7359/udp.
 pub const PORT: u16 = 7359;
+
+#[cfg(all(doctest, feature = "udp", feature = "id-file"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
