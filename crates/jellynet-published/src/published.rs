@@ -132,7 +132,7 @@ impl<'a> Ask<'a> {
 }
 
 /// Under which URL a peer reaches this server; see the [rule](crate).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Published {
     overrides: Vec<Override>,
     base: String,
