@@ -7,7 +7,7 @@ use crate::interface::InterfaceTable;
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-pub(crate) mod netlink;
+mod netlink;
 #[cfg(not(target_os = "linux"))]
 mod portable;
 

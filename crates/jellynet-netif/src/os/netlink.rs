@@ -23,7 +23,6 @@ const RTM_NEWLINK: u16 = 16;
 const RTM_GETLINK: u16 = 18;
 const RTM_NEWADDR: u16 = 20;
 const RTM_GETADDR: u16 = 22;
-pub(crate) const GROUPS: u32 = 0x001 | 0x010 | 0x100; // LINK, IPV4_IFADDR, IPV6_IFADDR
 const RTEXT_FILTER_SKIP_STATS: u32 = 8;
 
 // linux/if_link.h

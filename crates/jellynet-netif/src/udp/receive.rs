@@ -16,7 +16,7 @@ use crate::engine::Received;
 
 /// The longest datagram, and the longest row of them that the kernel hands over in one piece.
 const LONGEST: usize = 64 * 1024;
-const BATCH: usize = 8;
+const BATCH: usize = 16;
 
 /// Where datagrams are read into.
 pub(crate) struct Buffers {

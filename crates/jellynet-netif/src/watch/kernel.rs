@@ -7,8 +7,8 @@ use netlink_sys::{Socket, SocketAddr};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use crate::os::netlink::GROUPS;
-
+/// `RTMGRP_LINK`, `RTMGRP_IPV4_IFADDR` and `RTMGRP_IPV6_IFADDR` (linux/rtnetlink.h).
+const GROUPS: u32 = 0x001 | 0x010 | 0x100;
 /// What an event says is not read, only that there is one: a reading of the whole table cannot
 /// miss what an overrun swallowed.
 const BUFFER: usize = 4096;
