@@ -45,7 +45,8 @@ pub struct Interfaces {
 pub struct InterfacesUpdate {
     /// The interfaces as they are now.
     pub table: Arc<InterfaceTable>,
-    /// What changed since this receiver last looked; never empty.
+    /// What changed since this receiver last looked. Empty when that is a detail of which no
+    /// [`Change`] tells, such as an address that became temporary.
     pub changes: Vec<Change>,
 }
 
@@ -103,9 +104,9 @@ impl Interfaces {
             let table = self.current();
             // Asked in every round of a driver's loop, so the usual answer is quick.
             if !Arc::ptr_eq(&self.seen, &table) {
-                let changes = self.seen.diff(&table);
-                self.seen = Arc::clone(&table);
-                if !changes.is_empty() {
+                let before = std::mem::replace(&mut self.seen, Arc::clone(&table));
+                if before != table {
+                    let changes = before.diff(&table);
                     return Some(InterfacesUpdate { table, changes });
                 }
             }
@@ -129,7 +130,7 @@ impl InterfacesSender {
 
 #[cfg(test)]
 mod tests {
-    use crate::interface::Interface;
+    use crate::interface::{Interface, InterfaceAddr};
 
     use super::*;
 
@@ -151,6 +152,16 @@ mod tests {
         let update = second.changed().await.unwrap();
         assert_eq!(update.changes.len(), 2, "{update:?}");
         assert_eq!(update.table, first.current());
+    }
+
+    #[tokio::test]
+    async fn a_detail_without_a_name_is_told_too() {
+        let (sender, mut interfaces) = Interfaces::channel(table(&["10.0.0.1/24"]));
+        let mut temporary = Interface::new("eth0", 2);
+        let address = InterfaceAddr::new("10.0.0.1/24".parse().unwrap());
+        temporary.addresses.push(address.with_temporary(true));
+        sender.set(InterfaceTable::new([temporary]));
+        assert!(interfaces.changed().await.unwrap().changes.is_empty());
     }
 
     #[tokio::test]

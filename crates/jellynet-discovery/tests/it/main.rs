@@ -9,4 +9,7 @@ mod lans;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
+#[cfg(feature = "udp")]
+mod loopback;
+#[cfg(test)]
 mod network;
