@@ -1,0 +1,14 @@
+//! Integration tests of jellynet-tls.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper of a test that cannot go on says where"
+)]
+
+mod accept;
+mod convert;
+mod corpus;
+mod layers;
+mod local;
+mod store;
+mod support;
