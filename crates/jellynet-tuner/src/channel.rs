@@ -138,12 +138,29 @@ mod tests {
     #[test]
     fn what_could_mean_something_else_to_the_device_is_refused() {
         for text in [
-            "", "v", "v5.", "v5.1.2", "ch", "chx", "auto:", ":9", "a b:9", "none", "9 9",
-            "auto:9\nx", "auto:-1", "-",
+            "",
+            "v",
+            "v5.",
+            "v5.1.2",
+            "ch",
+            "chx",
+            "auto:",
+            ":9",
+            "a b:9",
+            "none",
+            "9 9",
+            "auto:9\nx",
+            "auto:-1",
+            "-",
         ] {
             assert!(text.parse::<Channel>().is_err(), "{text}");
         }
         let program = "33-70000".parse::<Channel>();
-        assert_eq!(program, Err(ParseChannelError::Program { text: "33-70000".into() }));
+        assert_eq!(
+            program,
+            Err(ParseChannelError::Program {
+                text: "33-70000".into()
+            })
+        );
     }
 }

@@ -132,7 +132,7 @@ impl Control {
         let reply = connection.exchange(request).await?;
         self.connection = Some(connection);
         if let Some(text) = reply.error {
-            return Err(ControlError::refused(self.device, &request.name, text));
+            return Err(ControlError::refused(self.device, &request.name, &text));
         }
         Ok(reply.value.unwrap_or_default())
     }

@@ -88,7 +88,10 @@ impl DeviceId {
 /// The exclusive or of all nibbles, the even ones substituted; 0 for a valid id.
 fn check(id: u32) -> u8 {
     id.to_be_bytes().iter().fold(0, |sum, byte| {
-        let high = TABLE.get(usize::from(byte >> 4)).copied().unwrap_or_default();
+        let high = TABLE
+            .get(usize::from(byte >> 4))
+            .copied()
+            .unwrap_or_default();
         sum ^ high ^ (byte & 0xF)
     })
 }
@@ -128,11 +131,16 @@ mod tests {
         }
         assert_eq!(
             "10A5B1C1".parse::<DeviceId>(),
-            Err(ParseDeviceIdError::Checksum { text: "10A5B1C1".into() })
+            Err(ParseDeviceIdError::Checksum {
+                text: "10A5B1C1".into()
+            })
         );
         for id in ["", "1012873", "1012873A0", "+012873A", "1012873G"] {
             let parsed = id.parse::<DeviceId>();
-            assert!(matches!(parsed, Err(ParseDeviceIdError::Digits { .. })), "{id}");
+            assert!(
+                matches!(parsed, Err(ParseDeviceIdError::Digits { .. })),
+                "{id}"
+            );
         }
     }
 
@@ -157,7 +165,11 @@ mod tests {
             (0x1322_F2F9, 0, false),
         ] {
             let id = DeviceId::from_wire(id);
-            assert_eq!((id.default_tuner_count(), id.is_legacy()), (tuners, legacy), "{id}");
+            assert_eq!(
+                (id.default_tuner_count(), id.is_legacy()),
+                (tuners, legacy),
+                "{id}"
+            );
         }
     }
 }

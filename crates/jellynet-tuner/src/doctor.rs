@@ -69,9 +69,7 @@ impl Blocked {
             },
             Advice {
                 when: "ufw",
-                command: format!(
-                    "ufw allow proto udp from {device} to any port {first}:{last}"
-                ),
+                command: format!("ufw allow proto udp from {device} to any port {first}:{last}"),
             },
             Advice {
                 when: "firewalld",
@@ -157,7 +155,11 @@ mod tests {
             "nft insert rule inet filter input iifname \"eth0\" ip saddr 10.99.0.2 udp dport \
              61000-61015 accept"
         );
-        assert!(advice.iter().any(|a| a.command.contains("61000-61015:61000-61015/udp")));
+        assert!(
+            advice
+                .iter()
+                .any(|a| a.command.contains("61000-61015:61000-61015/udp"))
+        );
     }
 
     #[test]

@@ -140,7 +140,9 @@ fn render(locks: &[HeldLock]) -> String {
         } = lock;
         format!("{device} {address} {tuner} {key}\n")
     });
-    std::iter::once(format!("{HEADER}\n")).chain(lines).collect()
+    std::iter::once(format!("{HEADER}\n"))
+        .chain(lines)
+        .collect()
 }
 
 fn parse(line: &str) -> Option<HeldLock> {
@@ -191,7 +193,12 @@ mod tests {
         let text = render(&[lock(0), lock(1)]);
         let read: Vec<_> = text.lines().skip(1).filter_map(parse).collect();
         assert_eq!(read, [lock(0), lock(1)]);
-        for line in ["", "x", "10A5B1C0 nowhere 0 1", "10A5B1C0 10.0.0.1:65001 0 1 extra"] {
+        for line in [
+            "",
+            "x",
+            "10A5B1C0 nowhere 0 1",
+            "10A5B1C0 10.0.0.1:65001 0 1 extra",
+        ] {
             assert_eq!(parse(line), None, "{line}");
         }
     }
@@ -208,9 +215,6 @@ mod tests {
         drop(journal);
         assert_eq!(Journal::open(&path).unwrap().held(), [lock(1)]);
         fs::remove_dir_all(&directory).unwrap();
-        assert!(matches!(
-            Journal::in_memory().record(lock(0)),
-            Ok(())
-        ));
+        assert!(matches!(Journal::in_memory().record(lock(0)), Ok(())));
     }
 }

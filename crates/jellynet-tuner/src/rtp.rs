@@ -78,7 +78,10 @@ mod tests {
     #[test]
     fn the_usual_header_is_twelve_bytes() {
         let packet = RtpPacket::parse(&PLAIN).unwrap();
-        assert_eq!((packet.sequence, packet.timestamp, packet.ssrc), (0x1234, 1, 0x0A0B_0C0D));
+        assert_eq!(
+            (packet.sequence, packet.timestamp, packet.ssrc),
+            (0x1234, 1, 0x0A0B_0C0D)
+        );
         assert_eq!(packet.payload, [7, 7]);
     }
 
@@ -99,11 +102,17 @@ mod tests {
     fn other_versions_and_impossible_padding_are_refused() {
         let mut packet = PLAIN;
         packet[0] = 0x47;
-        assert_eq!(RtpPacket::parse(&packet), Err(RtpError::Version { version: 1 }));
+        assert_eq!(
+            RtpPacket::parse(&packet),
+            Err(RtpError::Version { version: 1 })
+        );
         packet[0] = 0xA0;
         for padding in [0, 3, 255] {
             packet[13] = padding;
-            assert_eq!(RtpPacket::parse(&packet), Err(RtpError::Short { length: 14 }));
+            assert_eq!(
+                RtpPacket::parse(&packet),
+                Err(RtpError::Short { length: 14 })
+            );
         }
         assert!(RtpPacket::parse(&[]).is_err());
     }

@@ -56,14 +56,19 @@ impl TunerService {
             return refusal;
         }
         let Some((name, channel)) = split(&path) else {
-            return plain(StatusCode::NOT_FOUND, "the path is /{device}/{channel}".into());
+            return plain(
+                StatusCode::NOT_FOUND,
+                "the path is /{device}/{channel}".into(),
+            );
         };
         let channel: Channel = match channel.parse() {
             Ok(channel) => channel,
             Err(error) => return plain(StatusCode::NOT_FOUND, error.to_string()),
         };
         let mut request = TuneRequest::new(channel);
-        request.tuner = query.split('&').find_map(|q| q.strip_prefix("tuner=")?.parse().ok());
+        request.tuner = query
+            .split('&')
+            .find_map(|q| q.strip_prefix("tuner=")?.parse().ok());
         let Some(device) = self.device(&name).await else {
             return plain(StatusCode::NOT_FOUND, format!("no such device: {name}"));
         };
@@ -121,7 +126,9 @@ fn decode(text: &str) -> Option<String> {
     let mut out = parts.next()?.to_owned();
     for part in parts {
         let (digits, rest) = part.split_at_checked(2)?;
-        let byte = u8::from_str_radix(digits, 16).ok().filter(u8::is_ascii_graphic)?;
+        let byte = u8::from_str_radix(digits, 16)
+            .ok()
+            .filter(u8::is_ascii_graphic)?;
         out.push(char::from(byte));
         out.push_str(rest);
     }
@@ -141,7 +148,10 @@ fn plain(status: StatusCode, mut text: String) -> Response<StreamBody> {
     let mut response = Response::new(StreamBody::text(text));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
@@ -158,12 +168,11 @@ fn refuse(device: &Device, error: &OpenError) -> Response<StreamBody> {
 }
 
 /// The status, and the device's own words for the same failure.
-const fn verdict(error: &OpenError) -> (StatusCode, Option<&'static str>) {
+fn verdict(error: &OpenError) -> (StatusCode, Option<&'static str>) {
     let (status, code) = match error {
-        OpenError::Rejected {
-            source: ControlError::Locked { .. },
-            ..
-        } => (StatusCode::SERVICE_UNAVAILABLE, "804 Tuner In Use"),
+        OpenError::Rejected { source, .. } if matches!(**source, ControlError::Locked { .. }) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "804 Tuner In Use")
+        }
         OpenError::Rejected { .. } => (StatusCode::NOT_FOUND, "801 Unknown Channel"),
         OpenError::AllBusy { .. } => (StatusCode::SERVICE_UNAVAILABLE, "805 All Tuners In Use"),
         OpenError::NoSignal { .. } | OpenError::NoLock { .. } => {
@@ -191,7 +200,10 @@ mod tests {
     fn a_path_is_a_device_and_a_channel() {
         for (path, expected) in [
             ("/10A5B1C0/v5.1", Some(("10A5B1C0", "v5.1"))),
-            ("/10.0.0.5/8vsb%3A183000000-3", Some(("10.0.0.5", "8vsb:183000000-3"))),
+            (
+                "/10.0.0.5/8vsb%3A183000000-3",
+                Some(("10.0.0.5", "8vsb:183000000-3")),
+            ),
             ("/[fd99::2]/33", Some(("[fd99::2]", "33"))),
             ("/10A5B1C0", None),
             ("//33", None),

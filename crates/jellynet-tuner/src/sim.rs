@@ -22,8 +22,8 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 pub use self::config::{Faults, SimChannel, SimConfig};
-pub use self::state::{SimStats, TunerView};
 use self::state::State;
+pub use self::state::{SimStats, TunerView};
 
 /// How often a pair of free TCP and UDP ports is looked for.
 const ATTEMPTS: u32 = 32;
@@ -61,7 +61,7 @@ impl Simulator {
     ///
     /// Outside a tokio runtime with I/O and time.
     pub async fn start(config: SimConfig) -> io::Result<Self> {
-        let (listener, discovery) = listen(config.address, config.port).await?;
+        let (listener, discovery) = listen(config.address, config.port)?;
         let control = listener.local_addr()?;
         let keepalive = stream_socket(SocketAddr::new(config.address, config.stream_port))?;
         let stream_port = keepalive.local_addr()?.port();
@@ -153,11 +153,11 @@ impl Drop for Simulator {
 }
 
 /// A TCP listener and a UDP socket on one port.
-async fn listen(address: IpAddr, port: u16) -> io::Result<(TcpListener, UdpSocket)> {
+fn listen(address: IpAddr, port: u16) -> io::Result<(TcpListener, UdpSocket)> {
     let mut attempt = 0;
     loop {
         attempt += 1;
-        let listener = TcpListener::bind((address, port)).await?;
+        let listener = tcp_listener(SocketAddr::new(address, port))?;
         match discovery::bind(listener.local_addr()?) {
             Ok(socket) => return Ok((listener, socket)),
             // Another program has the UDP half of a port that the system picked.
@@ -165,6 +165,20 @@ async fn listen(address: IpAddr, port: u16) -> io::Result<(TcpListener, UdpSocke
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Of its family only, so that an IPv4 and an IPv6 device may share this host.
+fn tcp_listener(at: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(at), Type::STREAM, Some(Protocol::TCP))?;
+    if at.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // Connections of an earlier run may still be waiting for their end.
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&at.into())?;
+    socket.listen(64)?;
+    TcpListener::from_std(socket.into())
 }
 
 /// A socket on the stream port, which the keepalive sink and every stream share.

@@ -56,9 +56,12 @@ impl TsHeader {
     /// [`TsError`] when `packet` is not 188 bytes long or does not begin with `47`.
     pub fn parse(packet: &[u8]) -> Result<Self, TsError> {
         let length = packet.len();
-        let (&[first, b1, b2, b3, adaptation_length, adaptation_flags], PACKET) =
-            (packet.first_chunk::<6>().ok_or(TsError::Length { length })?, length)
-        else {
+        let (&[first, b1, b2, b3, adaptation_length, adaptation_flags], PACKET) = (
+            packet
+                .first_chunk::<6>()
+                .ok_or(TsError::Length { length })?,
+            length,
+        ) else {
             return Err(TsError::Length { length });
         };
         if first != SYNC {
@@ -202,9 +205,18 @@ mod tests {
     #[test]
     fn what_is_no_packet_is_refused() {
         assert_eq!(TsHeader::parse(&[]), Err(TsError::Length { length: 0 }));
-        assert_eq!(TsHeader::parse(&[SYNC; 187]), Err(TsError::Length { length: 187 }));
-        assert_eq!(TsHeader::parse(&[SYNC; 189]), Err(TsError::Length { length: 189 }));
-        assert_eq!(TsHeader::parse(&[0; PACKET]), Err(TsError::Sync { first: 0 }));
+        assert_eq!(
+            TsHeader::parse(&[SYNC; 187]),
+            Err(TsError::Length { length: 187 })
+        );
+        assert_eq!(
+            TsHeader::parse(&[SYNC; 189]),
+            Err(TsError::Length { length: 189 })
+        );
+        assert_eq!(
+            TsHeader::parse(&[0; PACKET]),
+            Err(TsError::Sync { first: 0 })
+        );
     }
 
     #[test]

@@ -21,7 +21,9 @@ mod tlv;
 
 pub use self::decoder::FrameDecoder;
 pub use self::discover::{DeviceAuth, DeviceType, DiscoverReply, DiscoverRequest, RequestForm};
-pub use self::frame::{DecodeError, EncodeError, Frame, MAX_ACCEPTED_PAYLOAD, MAX_PAYLOAD, PacketType};
+pub use self::frame::{
+    DecodeError, EncodeError, Frame, MAX_ACCEPTED_PAYLOAD, MAX_PAYLOAD, PacketType,
+};
 pub use self::getset::{GetSetReply, GetSetRequest};
 pub use self::tlv::{Tlv, TlvWriter, Tlvs, tag};
 

@@ -108,9 +108,9 @@ pub enum ControlError {
 
 impl ControlError {
     /// The error that a device's refusal stands for.
-    pub(super) fn refused(device: SocketAddr, name: &str, text: String) -> Self {
+    pub(super) fn refused(device: SocketAddr, name: &str, text: &str) -> Self {
         let name = name.to_owned();
-        let text = text.strip_prefix("ERROR: ").map_or(text.clone(), str::to_owned);
+        let text = text.strip_prefix("ERROR: ").unwrap_or(text);
         if let Some(owner) = text.strip_prefix("resource locked by ") {
             let owner = owner.to_owned();
             return Self::Locked {
@@ -119,10 +119,14 @@ impl ControlError {
                 owner,
             };
         }
-        match text.as_str() {
+        match text {
             "unknown getset variable" => Self::UnknownVariable { device, name },
             "tuner busy" => Self::Busy { device, name },
-            _ => Self::Rejected { device, name, text },
+            _ => Self::Rejected {
+                device,
+                name,
+                text: text.to_owned(),
+            },
         }
     }
 

@@ -194,9 +194,10 @@ impl Seeker {
     }
 
     fn destinations(&self) -> Vec<(SocketAddr, Via)> {
-        let addresses = self.interfaces.addresses().filter(|(i, a)| {
-            i.flags.up && !a.tentative && !(a.temporary && a.ip().is_ipv6())
-        });
+        let addresses = self
+            .interfaces
+            .addresses()
+            .filter(|(i, a)| i.flags.up && !a.tentative && !(a.temporary && a.ip().is_ipv6()));
         match self.config.target {
             Target::Host(host) => self.towards(host),
             Target::All | Target::Device(_) => addresses
@@ -221,9 +222,11 @@ impl Seeker {
                 .broadcast()
                 .map(|_| SocketAddr::from((Ipv4Addr::BROADCAST, port))),
             IpAddr::V6(_) if !interface.flags.multicast => None,
-            IpAddr::V6(v6) if v6.is_unicast_link_local() => {
-                Some(InterfaceTable::scoped(LINK_GROUP.into(), port, interface.index))
-            }
+            IpAddr::V6(v6) if v6.is_unicast_link_local() => Some(InterfaceTable::scoped(
+                LINK_GROUP.into(),
+                port,
+                interface.index,
+            )),
             IpAddr::V6(_) => Some(InterfaceTable::scoped(
                 SITE_GROUP.into(),
                 port,
@@ -242,7 +245,10 @@ impl Seeker {
             let to = InterfaceTable::scoped(host, port, interface.index);
             return vec![(to, announce(interface, address.ip()))];
         }
-        let up = self.interfaces.iter().filter(|i| i.flags.up && !i.flags.loopback);
+        let up = self
+            .interfaces
+            .iter()
+            .filter(|i| i.flags.up && !i.flags.loopback);
         up.filter_map(|i| {
             let source = i.address_towards(host)?;
             let to = InterfaceTable::scoped(host, port, i.index);
@@ -257,9 +263,9 @@ impl Seeker {
         }
         match self.config.target {
             Target::Host(host) => datagram.source.ip() == host,
-            Target::All | Target::Device(_) => {
-                self.interfaces.is_on_link(datagram.interface, datagram.source)
-            }
+            Target::All | Target::Device(_) => self
+                .interfaces
+                .is_on_link(datagram.interface, datagram.source),
         }
     }
 
@@ -268,7 +274,8 @@ impl Seeker {
         if let Some(entry) = self.devices.get_mut(&id) {
             entry.seen = self.round;
             if entry.device.merge(device) {
-                self.events.push_back(SeekEvent::Changed(entry.device.clone()));
+                self.events
+                    .push_back(SeekEvent::Changed(entry.device.clone()));
             }
             return;
         }

@@ -93,7 +93,8 @@ impl Discovery {
     /// The devices known now.
     #[must_use]
     pub fn devices(&self) -> Vec<Device> {
-        self.driver.with(|seeker, _| seeker.devices().cloned().collect())
+        self.driver
+            .with(|seeker, _| seeker.devices().cloned().collect())
     }
 
     fn outcome(&self) -> Result<Vec<Device>, DiscoverError> {

@@ -56,9 +56,13 @@ impl fmt::Display for PortHolder {
 /// Looks up who holds these ports. Slow (it may read every process), so only for an error.
 pub(super) fn look_up(ports: &[u16]) -> Vec<PortHolder> {
     let tables = ["/proc/thread-self/net/udp", "/proc/thread-self/net/udp6"];
-    let text: String = tables.iter().filter_map(|t| fs::read_to_string(t).ok()).collect();
-    let held: HashMap<u16, (u32, u64)> =
-        rows(&text).map(|row| (row.port, (row.uid, row.inode))).collect();
+    let text: String = tables
+        .iter()
+        .filter_map(|t| fs::read_to_string(t).ok())
+        .collect();
+    let held: HashMap<u16, (u32, u64)> = rows(&text)
+        .map(|row| (row.port, (row.uid, row.inode)))
+        .collect();
     let owners = processes();
     let holder = |port: &u16| {
         let Some((uid, inode)) = held.get(port) else {
@@ -87,7 +91,11 @@ fn processes() -> HashMap<u64, (u32, String)> {
             continue;
         };
         let mut name = None;
-        for fd in fs::read_dir(entry.path().join("fd")).into_iter().flatten().flatten() {
+        for fd in fs::read_dir(entry.path().join("fd"))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
             let Ok(link) = fs::read_link(fd.path()) else {
                 continue;
             };
@@ -105,5 +113,8 @@ fn processes() -> HashMap<u64, (u32, String)> {
 }
 
 fn socket_inode(link: &str) -> Option<u64> {
-    link.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
+    link.strip_prefix("socket:[")?
+        .strip_suffix(']')?
+        .parse()
+        .ok()
 }

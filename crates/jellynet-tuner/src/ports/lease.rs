@@ -157,7 +157,7 @@ impl TunerPorts {
                 return Ok(lease);
             }
         }
-        Err(self.exhausted(local.ip(), refused))
+        Err(self.exhausted(local.ip(), &refused))
     }
 
     /// Leases an even port for RTP and the next one for RTCP (RFC 3550 § 11). HDHomeRun needs
@@ -191,7 +191,7 @@ impl TunerPorts {
             // Nobody sent anything to it: no need to rest.
             rtp.reservation.forget();
         }
-        Err(self.exhausted(local.ip(), refused))
+        Err(self.exhausted(local.ip(), &refused))
     }
 
     /// Fresh ports first, then those that rest, the longest resting first.
@@ -272,7 +272,12 @@ impl TunerPorts {
     }
 
     /// A port that the system picks.
-    fn lease_any(&self, at: SocketAddr, rx: RxOptions, label: &str) -> Result<PortLease, PortError> {
+    fn lease_any(
+        &self,
+        at: SocketAddr,
+        rx: RxOptions,
+        label: &str,
+    ) -> Result<PortLease, PortError> {
         loop {
             let (socket, granted) = bind(at, rx)?;
             let local = socket.local_addr().map_err(|source| PortError::Os {
@@ -282,12 +287,17 @@ impl TunerPorts {
             })?;
             // Taken only if it is leased at another address; the system then picks another.
             if let Ok(reservation) = self.reserve(local.port(), label) {
-                return Ok(self.lease_of(socket, with_port(at, local.port()), granted, reservation));
+                return Ok(self.lease_of(
+                    socket,
+                    with_port(at, local.port()),
+                    granted,
+                    reservation,
+                ));
             }
         }
     }
 
-    fn exhausted(&self, at: IpAddr, refused: Refused) -> PortError {
+    fn exhausted(&self, at: IpAddr, refused: &Refused) -> PortError {
         let ours = refused.ours.iter().map(|(port, label)| PortHolder {
             port: *port,
             holder: Holder::Ours {
@@ -295,7 +305,12 @@ impl TunerPorts {
             },
         });
         let mut sample: Vec<_> = ours.take(NAMED).collect();
-        let others: Vec<u16> = refused.others.iter().take(NAMED - sample.len()).copied().collect();
+        let others: Vec<u16> = refused
+            .others
+            .iter()
+            .take(NAMED - sample.len())
+            .copied()
+            .collect();
         if !others.is_empty() {
             sample.extend(look_up(&others));
         }
@@ -449,10 +464,12 @@ const fn with_port(mut at: SocketAddr, port: u16) -> SocketAddr {
 }
 
 fn bind(at: SocketAddr, rx: RxOptions) -> Result<(UdpSocket, Granted), PortError> {
-    let os = |operation: &'static str| move |source| PortError::Os {
-        operation,
-        at,
-        source,
+    let os = |operation: &'static str| {
+        move |source| PortError::Os {
+            operation,
+            at,
+            source,
+        }
     };
     let socket = Socket::new(Domain::for_address(at), Type::DGRAM, Some(Protocol::UDP))
         .map_err(os("open a socket"))?;

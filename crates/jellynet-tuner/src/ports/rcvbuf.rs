@@ -109,9 +109,15 @@ mod tests {
 
     #[test]
     fn a_buffer_is_told_in_time_of_stream() {
-        for (got, datagrams, millis) in [(212_992, 92, 49), (2_097_152, 909, 493), (8_388_608, 3639, 1975)]
-        {
-            let granted = Granted { asked: got / 2, got };
+        for (got, datagrams, millis) in [
+            (212_992, 92, 49),
+            (2_097_152, 909, 493),
+            (8_388_608, 3639, 1975),
+        ] {
+            let granted = Granted {
+                asked: got / 2,
+                got,
+            };
             assert_eq!(granted.datagrams(), datagrams);
             let held = granted.holds(19_390_000).as_millis();
             assert!(held.abs_diff(millis) <= 2, "{held}");
@@ -129,6 +135,9 @@ mod tests {
         };
         assert!(granted.holds(20_000_000) >= stall);
         assert!(granted.holds(20_000_000) < stall + Duration::from_millis(5));
-        assert_eq!(RxOptions::for_stall(u64::MAX, Duration::MAX).buffer, 1 << 30);
+        assert_eq!(
+            RxOptions::for_stall(u64::MAX, Duration::MAX).buffer,
+            1 << 30
+        );
     }
 }

@@ -135,7 +135,10 @@ impl Assembler {
     /// When [`handle_timeout`](Self::handle_timeout) is due.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.patience_ends(), self.out.due()].into_iter().flatten().min()
+        [self.patience_ends(), self.out.due()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// The next batch that is full or old enough.
@@ -178,7 +181,9 @@ impl Assembler {
             self.out.stats.bad_size += 1;
             return false;
         }
-        let synced = payload.chunks_exact(PACKET).all(|p| p.first() == Some(&SYNC));
+        let synced = payload
+            .chunks_exact(PACKET)
+            .all(|p| p.first() == Some(&SYNC));
         self.out.stats.bad_sync += u64::from(!synced);
         synced
     }

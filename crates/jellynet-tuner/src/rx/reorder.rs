@@ -113,12 +113,20 @@ impl Reorder {
                 let length = std::mem::take(&mut slot.length);
                 self.waiting -= 1;
                 self.advance(true);
-                return Some(Released { lost, index, length });
+                return Some(Released {
+                    lost,
+                    index,
+                    length,
+                });
             }
             let too_far = self.highest.wrapping_sub(self.expected);
             let give_up = (WINDOW..0x8000).contains(&too_far) || (all && self.waiting > 0);
             if !give_up {
-                return (lost > 0).then_some(Released { lost, index, length: 0 });
+                return (lost > 0).then_some(Released {
+                    lost,
+                    index,
+                    length: 0,
+                });
             }
             lost += 1;
             self.advance(false);

@@ -64,8 +64,16 @@ impl Default for SimConfig {
             packets_per_second: 1842,
             transport_stream: None,
             channels: vec![
-                SimChannel::new(183_000_000, "8vsb", [(3, "5.1", "KTST-HD"), (4, "5.2", "KTST-SD")]),
-                SimChannel::new(189_000_000, "8vsb", [(1, "9.1", "KSIM"), (2, "9.2", "KSIM-2")]),
+                SimChannel::new(
+                    183_000_000,
+                    "8vsb",
+                    [(3, "5.1", "KTST-HD"), (4, "5.2", "KTST-SD")],
+                ),
+                SimChannel::new(
+                    189_000_000,
+                    "8vsb",
+                    [(1, "9.1", "KSIM"), (2, "9.2", "KSIM-2")],
+                ),
             ],
             lock_expiry: Duration::from_secs(30),
             keepalive_timeout: None,
@@ -113,7 +121,9 @@ impl SimChannel {
         Self {
             frequency,
             modulation: modulation.to_owned(),
-            programs: programs.map(|(n, c, name)| (n, c.to_owned(), name.to_owned())).collect(),
+            programs: programs
+                .map(|(n, c, name)| (n, c.to_owned(), name.to_owned()))
+                .collect(),
         }
     }
 }

@@ -83,7 +83,9 @@ async fn send(stream: &mut TcpStream, reply: &GetSetReply, faults: &Faults) -> i
     }
     if faults.cut_off {
         let half = packet.len() / 2;
-        stream.write_all(packet.get(..half).unwrap_or_default()).await?;
+        stream
+            .write_all(packet.get(..half).unwrap_or_default())
+            .await?;
         return Ok(false);
     }
     if faults.two_replies {

@@ -30,7 +30,10 @@ impl Source {
 
     pub(super) fn next_packet(&mut self) -> [u8; PACKET] {
         let (packets, _) = self.packets.as_chunks::<PACKET>();
-        let mut packet = packets.get(self.position).copied().unwrap_or([0xFF; PACKET]);
+        let mut packet = packets
+            .get(self.position)
+            .copied()
+            .unwrap_or([0xFF; PACKET]);
         self.position = (self.position + 1) % packets.len().max(1);
         let [_, high, low, control, ..] = &mut packet;
         let pid = u16::from_be_bytes([*high & 0x1F, *low]);
@@ -65,8 +68,13 @@ fn synthetic() -> Bytes {
 fn packet(pid: u16, start: bool, content: &[u8]) -> [u8; PACKET] {
     let mut packet = [0xFF; PACKET];
     let [high, low] = (pid | if start { 0x4000 } else { 0 }).to_be_bytes();
-    let bytes = [SYNC, high, low, 0x10].into_iter().chain(content.iter().copied());
-    packet.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
+    let bytes = [SYNC, high, low, 0x10]
+        .into_iter()
+        .chain(content.iter().copied());
+    packet
+        .iter_mut()
+        .zip(bytes)
+        .for_each(|(to, from)| *to = from);
     packet
 }
 

@@ -7,7 +7,9 @@ use tokio::time::Instant;
 
 use super::config::SimConfig;
 use super::tuner::{Lock, Target, Tuner};
-use crate::wire::{DeviceAuth, DiscoverReply, DiscoverRequest, DeviceType, GetSetReply, GetSetRequest};
+use crate::wire::{
+    DeviceAuth, DeviceType, DiscoverReply, DiscoverRequest, GetSetReply, GetSetRequest,
+};
 
 /// What the device did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -141,7 +143,11 @@ impl State {
 
     /// The reply to a discovery request by way of the address `local`; `None` when another
     /// device is meant.
-    pub(super) fn discover(&self, request: &DiscoverRequest, local: IpAddr) -> Option<DiscoverReply> {
+    pub(super) fn discover(
+        &self,
+        request: &DiscoverRequest,
+        local: IpAddr,
+    ) -> Option<DiscoverReply> {
         if !request.matches(DeviceType::TUNER, self.config.id) {
             return None;
         }
@@ -250,17 +256,25 @@ fn get(config: &SimConfig, tuner: &Tuner, variable: &str) -> Answer {
             None => "none".into(),
         },
         "lockkey" => {
-            let owner = config.faults.locked_by.or(tuner.lock.map(|lock| lock.owner));
+            let owner = config
+                .faults
+                .locked_by
+                .or_else(|| tuner.lock.map(|lock| lock.owner));
             owner.map_or_else(|| "none".into(), |owner| owner.to_string())
         }
         "status" => status(config, tuner),
-        "vstatus" => format!("vch={} name= auth=unspecified cci=none", tuner.virtual_channel),
+        "vstatus" => format!(
+            "vch={} name= auth=unspecified cci=none",
+            tuner.virtual_channel
+        ),
         "streaminfo" => streaminfo(config, tuner),
         "plpinfo" => "none".into(),
         "debug" => {
             let status = status(config, tuner);
             let (pps, stop) = (pps(config, tuner), tuner.stop_reason);
-            format!("tun: {status}\ndev: bps=0 resync=0 overflow=0\nts: bps=0 te=0 crc=0\nnet: pps={pps} err=0 stop={stop}\n")
+            format!(
+                "tun: {status}\ndev: bps=0 resync=0 overflow=0\nts: bps=0 te=0 crc=0\nnet: pps={pps} err=0 stop={stop}\n"
+            )
         }
         _ => return Err("unknown getset variable".into()),
     })
@@ -277,7 +291,10 @@ fn set(
     let value = value.to_owned();
     match variable {
         "channel" => {
-            let valid = value == "none" || value.split_once(':').is_some_and(|(_, n)| n.parse::<u32>().is_ok());
+            let valid = value == "none"
+                || value
+                    .split_once(':')
+                    .is_some_and(|(_, n)| n.parse::<u32>().is_ok());
             if !valid {
                 return Err("invalid channel".into());
             }
@@ -286,7 +303,10 @@ fn set(
             tuner.program = "none".into();
         }
         "vchannel" => {
-            let known = config.channels.iter().find(|c| c.programs.iter().any(|p| p.1 == value));
+            let known = config
+                .channels
+                .iter()
+                .find(|c| c.programs.iter().any(|p| p.1 == value));
             let channel = known.ok_or("unknown virtual channel")?;
             tuner.channel = format!("{}:{}", channel.modulation, channel.frequency);
             tuner.virtual_channel = value;

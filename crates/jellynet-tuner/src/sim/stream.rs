@@ -121,7 +121,8 @@ impl Stream {
         let due = u64::try_from(due).unwrap_or(u64::MAX);
         if due.saturating_sub(self.sent) > BURST {
             // Slept: go on from here instead of making up for it.
-            self.began = now - Duration::from_micros(self.sent * 1_000_000 / u64::from(rate.max(1)));
+            self.began =
+                now - Duration::from_micros(self.sent * 1_000_000 / u64::from(rate.max(1)));
             return Ok(());
         }
         while self.sent < due {

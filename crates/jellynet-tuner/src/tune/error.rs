@@ -102,7 +102,7 @@ pub enum OpenError {
         /// What it should have been set to.
         value: String,
         /// The device's own words.
-        source: ControlError,
+        source: Box<ControlError>,
     },
     /// There is no signal on the channel.
     #[error("no signal on {channel}: {status}")]

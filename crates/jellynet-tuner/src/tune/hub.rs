@@ -137,7 +137,7 @@ pub(super) struct Subscription {
 impl Subscription {
     pub(super) fn poll_next(
         &mut self,
-        cx: &mut Context<'_>,
+        cx: &Context<'_>,
     ) -> Poll<Option<Result<TsBatch, StreamError>>> {
         if self.finished {
             return Poll::Ready(None);
@@ -157,7 +157,11 @@ impl Subscription {
         }
         match &state.end {
             None => {
-                if !state.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
+                if !state
+                    .waiting
+                    .iter()
+                    .any(|waker| waker.will_wake(cx.waker()))
+                {
                     state.waiting.push(cx.waker().clone());
                 }
                 Poll::Pending
@@ -205,8 +209,8 @@ mod tests {
     }
 
     fn read(reader: &mut Subscription) -> Poll<Option<(u8, Option<Gap>)>> {
-        let mut cx = Context::from_waker(Waker::noop());
-        let batch = reader.poll_next(&mut cx);
+        let cx = Context::from_waker(Waker::noop());
+        let batch = reader.poll_next(&cx);
         batch.map(|b| b.and_then(Result::ok).map(|b| (b.data[0], b.gap_before)))
     }
 
@@ -226,7 +230,10 @@ mod tests {
     fn a_slow_reader_loses_the_oldest_and_is_told_how_many() {
         let (hub, mut slow) = Hub::new(3 * 188);
         (0..10).for_each(|n| hub.publish(batch(n)));
-        assert_eq!(read(&mut slow), Poll::Ready(Some((7, Some(Gap::Lagged { batches: 7 })))));
+        assert_eq!(
+            read(&mut slow),
+            Poll::Ready(Some((7, Some(Gap::Lagged { batches: 7 }))))
+        );
         assert_eq!(read(&mut slow), Poll::Ready(Some((8, None))));
         assert_eq!(slow.lagged(), 7);
     }

@@ -86,7 +86,10 @@ impl TunerLock {
     pub(super) async fn renew(&mut self) -> Result<(), ControlError> {
         let name = format!("/tuner{}/lockkey", self.held.tuner);
         let key = self.held.key;
-        self.control().set(&name, &key.to_string(), None).await.map(drop)
+        self.control()
+            .set(&name, &key.to_string(), None)
+            .await
+            .map(drop)
     }
 
     /// The session; it connects anew where it was taken away.
@@ -226,14 +229,18 @@ pub(super) async fn recover(
 }
 
 async fn reclaim(control: &mut Control, held: &HeldLock) -> Result<RecoverOutcome, ControlError> {
-    let owner = control.get(&format!("/tuner{}/lockkey", held.tuner)).await?;
+    let owner = control
+        .get(&format!("/tuner{}/lockkey", held.tuner))
+        .await?;
     if owner == "none" {
         // Somebody may use it without a lock.
         return Ok(RecoverOutcome::NotOurs);
     }
     // Setting our own lock anew proves that it is ours: any other key is refused.
     let name = format!("/tuner{}/lockkey", held.tuner);
-    control.set(&name, &held.key.to_string(), Some(held.key)).await?;
+    control
+        .set(&name, &held.key.to_string(), Some(held.key))
+        .await?;
     let_go(control, held).await?;
     Ok(RecoverOutcome::Released)
 }

@@ -58,7 +58,9 @@ impl Opening<'_> {
         device: &Device,
         request: &TuneRequest,
     ) -> Result<TunerStream, Failed> {
-        let address = device.address().ok_or(OpenError::NoAddress { device: device.id })?;
+        let address = device
+            .address()
+            .ok_or(OpenError::NoAddress { device: device.id })?;
         let control = Control::new(address, self.config.control);
         let lease = self.lease(device, request, address)?;
         let mut lock = self.lock(device, request, control).await?;
@@ -196,18 +198,28 @@ impl Opening<'_> {
             return Ok(Receiver::single());
         }
         let aggregated = super::pump::gro::Aggregated::new(socket);
-        aggregated.map(Receiver::Aggregated).map_err(OpenError::Socket)
+        aggregated
+            .map(Receiver::Aggregated)
+            .map_err(OpenError::Socket)
     }
 
     #[cfg(not(feature = "gro"))]
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "the other one needs them")]
+    #[expect(
+        clippy::unused_self,
+        clippy::unnecessary_wraps,
+        reason = "the other one needs them"
+    )]
     fn receiver(&self, _: &UdpSocket) -> Result<Receiver, OpenError> {
         Ok(Receiver::single())
     }
 
     /// Sets the channel, waits for the signal, and then sets the programme, which the device
     /// looks up in the signal.
-    async fn tune(&self, channel: &Channel, lock: &mut TunerLock) -> Result<TunerStatus, OpenError> {
+    async fn tune(
+        &self,
+        channel: &Channel,
+        lock: &mut TunerLock,
+    ) -> Result<TunerStatus, OpenError> {
         set_channel(lock, channel).await?;
         let deadline = Instant::now() + self.config.signal_wait;
         let status = loop {
@@ -305,10 +317,7 @@ impl Drop for AbortOnDrop {
 
 /// Why a tuner cannot be taken; `None` when it can. "Not locked" alone is not free: a client
 /// that takes no lock may be watching.
-async fn busy_reason(
-    control: &mut Control,
-    tuner: u8,
-) -> Result<Option<BusyReason>, ControlError> {
+async fn busy_reason(control: &mut Control, tuner: u8) -> Result<Option<BusyReason>, ControlError> {
     let owner = control.get(&format!("/tuner{tuner}/lockkey")).await?;
     if !is_none(&owner) {
         return Ok(Some(BusyReason::Locked { owner }));
@@ -353,10 +362,9 @@ pub(super) async fn set_target(
 ) -> Result<Transport, OpenError> {
     match set(lock, "target", &format!("rtp://{target}")).await {
         Ok(()) => Ok(Transport::Rtp),
-        Err(OpenError::Rejected {
-            source: ControlError::Rejected { .. },
-            ..
-        }) => {
+        Err(OpenError::Rejected { source, .. })
+            if matches!(*source, ControlError::Rejected { .. }) =>
+        {
             set(lock, "target", &format!("udp://{target}")).await?;
             Ok(Transport::Udp)
         }
@@ -370,7 +378,7 @@ async fn set(lock: &mut TunerLock, variable: &'static str, value: &str) -> Resul
             OpenError::Rejected {
                 variable,
                 value: value.to_owned(),
-                source,
+                source: Box::new(source),
             }
         } else {
             OpenError::Control(source)

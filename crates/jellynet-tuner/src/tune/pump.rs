@@ -53,16 +53,15 @@ impl Receiver {
     }
 
     /// Takes what is there, at most [`BURST`] times.
-    fn drain(
-        &mut self,
-        socket: &UdpSocket,
-        mut take: impl FnMut(IpAddr, &[u8]),
-    ) -> io::Result<()> {
+    fn drain(&mut self, socket: &UdpSocket, mut take: impl FnMut(IpAddr, &[u8])) -> io::Result<()> {
         match self {
             Self::Single(buffer) => {
                 for _ in 0..BURST {
                     let (length, from) = socket.try_recv_from(buffer.as_mut_slice())?;
-                    take(unmapped(from.ip()), buffer.get(..length).unwrap_or_default());
+                    take(
+                        unmapped(from.ip()),
+                        buffer.get(..length).unwrap_or_default(),
+                    );
                 }
                 Ok(())
             }

@@ -167,6 +167,7 @@ impl TunerStream {
     }
 
     /// The next packets, for those who write a stream or a body.
+    #[expect(clippy::needless_pass_by_ref_mut, reason = "the shape of every poll function")]
     pub fn poll_next(
         &mut self,
         cx: &mut Context<'_>,

@@ -115,7 +115,10 @@ impl Supervisor {
         if owner.trim() == "none" {
             // It expired, or the device has started anew.
             debug!(%device, tuner = self.lock.tuner(), "the tuner forgot its lock");
-            self.lock.renew().await.map_err(|error| self.setback(error))?;
+            self.lock
+                .renew()
+                .await
+                .map_err(|error| self.setback(error))?;
         } else if let Some(lost) = self.lost_to(&owner).await {
             return Err(Setback::Final(lost));
         }
@@ -128,9 +131,8 @@ impl Supervisor {
         };
         match tuned.await {
             Ok(()) => Ok(()),
-            Err(OpenError::Rejected { source, .. } | OpenError::Control(source)) => {
-                Err(self.setback(source))
-            }
+            Err(OpenError::Rejected { source, .. }) => Err(self.setback(*source)),
+            Err(OpenError::Control(source)) => Err(self.setback(source)),
             Err(_) => Ok(()),
         }
     }

@@ -16,7 +16,10 @@ const fn table() -> [u32; 256] {
             };
             bit += 1;
         }
-        #[expect(clippy::indexing_slicing, reason = "const evaluation, bounded by the loop")]
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "const evaluation, bounded by the loop"
+        )]
         {
             table[index as usize] = value;
         }

@@ -127,7 +127,10 @@ fn type_list(tlv: &Tlv<'_>) -> Result<Vec<DeviceType>, DecodeError> {
             length: tlv.value.len(),
         });
     }
-    Ok(list.iter().map(|b| DeviceType(u32::from_be_bytes(*b))).collect())
+    Ok(list
+        .iter()
+        .map(|b| DeviceType(u32::from_be_bytes(*b)))
+        .collect())
 }
 
 /// A device's secret towards its vendor's service. Neither `Debug` nor anything else prints it.
@@ -242,7 +245,10 @@ impl DiscoverReply {
             (tag::LINEUP_URL, self.lineup_url.as_deref()),
             (tag::STORAGE_URL, self.storage_url.as_deref()),
             (tag::STORAGE_ID, self.storage_id.as_deref()),
-            (tag::DEVICE_AUTH_STR, self.auth.as_ref().map(DeviceAuth::expose)),
+            (
+                tag::DEVICE_AUTH_STR,
+                self.auth.as_ref().map(DeviceAuth::expose),
+            ),
         ];
         for (tag, text) in texts {
             if let Some(text) = text {

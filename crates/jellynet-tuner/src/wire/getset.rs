@@ -135,12 +135,12 @@ impl GetSetReply {
             (tag::GETSET_VALUE, &self.value),
             (tag::ERROR_MESSAGE, &self.error),
         ];
-        let payload = texts.into_iter().fold(TlvWriter::new(), |out, (tag, text)| {
-            match text {
+        let payload = texts
+            .into_iter()
+            .fold(TlvWriter::new(), |out, (tag, text)| match text {
                 Some(text) => out.c_text(tag, text),
                 None => out,
-            }
-        });
+            });
         let frame = Frame {
             kind: PacketType::GETSET_REPLY,
             payload: payload.finish()?,

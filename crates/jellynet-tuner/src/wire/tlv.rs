@@ -190,7 +190,10 @@ mod tests {
     use super::*;
 
     fn written(length: usize) -> Bytes {
-        TlvWriter::new().bytes(9, &vec![7; length]).finish().unwrap()
+        TlvWriter::new()
+            .bytes(9, &vec![7; length])
+            .finish()
+            .unwrap()
     }
 
     #[test]
@@ -208,7 +211,10 @@ mod tests {
             assert_eq!(read.value.len(), length);
         }
         let too_long = TlvWriter::new().bytes(9, &vec![0; MAX_VALUE + 1]).finish();
-        assert!(matches!(too_long, Err(EncodeError::ValueTooLong { length: 32768 })));
+        assert!(matches!(
+            too_long,
+            Err(EncodeError::ValueTooLong { length: 32768 })
+        ));
     }
 
     #[test]
@@ -217,7 +223,10 @@ mod tests {
         // lets its position wrap around here.
         for payload in [&[9, 5, 1, 2][..], &[9, 0x80], &[9]] {
             let mut tlvs = Tlvs::new(payload);
-            assert!(matches!(tlvs.next(), Some(Err(DecodeError::Truncated { at: 0 }))));
+            assert!(matches!(
+                tlvs.next(),
+                Some(Err(DecodeError::Truncated { at: 0 }))
+            ));
             assert!(tlvs.next().is_none());
         }
     }
