@@ -1,15 +1,15 @@
 //! Every URL that could be the answer, with its rank.
 
 use std::cmp::Reverse;
-use std::net::IpAddr;
 
+use ipnet::IpNet;
 use jellynet_netif::{Interface, InterfaceAddr};
 
 use crate::answer::{Because, Rejection};
 use crate::overrides::{Fit, Override};
 use crate::published::{Situation, is_link_local};
 use crate::scope::{common_bits, reaches};
-use crate::url::PublicUrl;
+use crate::target::Target;
 
 /// The order of the [rule](crate), first to last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,19 +28,50 @@ pub(crate) enum Tier {
 /// Sorts candidates: by tier, then by the greatest score.
 pub(crate) type Rank = (Tier, Reverse<[u8; 4]>);
 
-pub(crate) struct Candidate {
+/// Why a candidate is one, without copies of names.
+#[derive(Clone, Copy)]
+pub(crate) enum Why<'a> {
+    Request,
+    Override(&'a Override),
+    Loopback,
+    OnLink(&'a Interface, IpNet),
+    Link(&'a Interface),
+    Routed(&'a Interface),
+    OtherFamily(&'a Interface),
+}
+
+impl Why<'_> {
+    pub(crate) fn told(self) -> Because {
+        let name = |interface: &Interface| interface.name.clone();
+        match self {
+            Self::Request => Because::Request,
+            Self::Override(one) => Because::Override {
+                index: one.index,
+                key: one.name.clone(),
+            },
+            Self::Loopback => Because::Loopback,
+            Self::OnLink(i, subnet) => Because::OnLink {
+                interface: name(i),
+                subnet,
+            },
+            Self::Link(i) => Because::Link { interface: name(i) },
+            Self::Routed(i) => Because::Routed { interface: name(i) },
+            Self::OtherFamily(i) => Because::OtherFamily { interface: name(i) },
+        }
+    }
+}
+
+pub(crate) struct Candidate<'a> {
     pub(crate) rank: Rank,
-    pub(crate) url: String,
-    pub(crate) because: Because,
-    /// The address that the URL names; `None` for a name.
-    pub(crate) ip: Option<IpAddr>,
+    pub(crate) target: Target<'a>,
+    pub(crate) why: Why<'a>,
     pub(crate) rejection: Option<Rejection>,
 }
 
-impl Candidate {
+impl<'a> Candidate<'a> {
     /// Whether its host is a name, or an address of this family.
     pub(crate) fn suits(&self, v4: bool) -> bool {
-        self.ip.is_none_or(|ip| ip.is_ipv4() == v4)
+        self.target.ip().is_none_or(|ip| ip.is_ipv4() == v4)
     }
 
     /// Whether the host has this address for others than itself, usable for this peer or not.
@@ -60,7 +91,7 @@ impl Candidate {
     }
 
     /// The scheme and host by which the peer asked.
-    pub(crate) fn request(situation: &Situation<'_>, tier: Tier) -> Option<Self> {
+    pub(crate) fn request(situation: &Situation<'a>, tier: Tier) -> Option<Self> {
         let uri = situation.ask.request?;
         let https = match uri.scheme_str()? {
             "https" => true,
@@ -72,21 +103,23 @@ impl Candidate {
         if authority.as_str().contains('@') {
             return None;
         }
-        let url = PublicUrl::new(https, authority.clone(), situation.base);
-        let loopback = url.is_loopback() && !situation.peer.is_loopback();
+        let target = Target::Request {
+            https,
+            authority,
+            base: situation.base,
+        };
+        let loopback = target.is_loopback() && !situation.peer.is_loopback();
+        let rejection = loopback.then_some(Rejection::Loopback);
         Some(Self {
             rank: (tier, Reverse([0; 4])),
-            rejection: loopback
-                .then_some(Rejection::Loopback)
-                .or_else(|| not_plain(situation, &url)),
-            because: Because::Request,
-            ip: url.ip(),
-            url: url.to_string(),
+            rejection: rejection.or_else(|| not_plain(situation, &target)),
+            why: Why::Request,
+            target,
         })
     }
 
     /// A published URL that is for this peer.
-    pub(crate) fn published(situation: &Situation<'_>, published: &Override) -> Option<Self> {
+    pub(crate) fn published(situation: &Situation<'a>, published: &'a Override) -> Option<Self> {
         let Situation { peer, ask, .. } = *situation;
         let fit = published.fit(peer, situation.internal, ask.came_by, situation.interfaces)?;
         let score = match fit {
@@ -94,62 +127,50 @@ impl Candidate {
             Fit::Side => [1, 0, 0, 0],
             Fit::Subnet { prefix_len, named } => [2, prefix_len, named.into(), 0],
         };
+        let target = Target::Published(&published.url);
         Some(Self {
             rank: (Tier::Override, Reverse(score)),
-            rejection: not_plain(situation, &published.url),
-            because: Because::Override {
-                index: published.index,
-                key: published.name.clone(),
-            },
-            ip: published.url.ip(),
-            url: published.url.to_string(),
+            rejection: not_plain(situation, &target),
+            why: Why::Override(published),
+            target,
         })
     }
 
     /// An address of this host.
     pub(crate) fn address(
-        situation: &Situation<'_>,
-        interface: &Interface,
-        address: &InterfaceAddr,
+        situation: &Situation<'a>,
+        interface: &'a Interface,
+        address: &'a InterfaceAddr,
     ) -> Self {
-        let ip = address.ip();
-        let endpoint = situation.endpoint(ip);
-        let place = Place::of(situation, interface, address);
-        let rejection = unusable(situation, interface, address)
-            .or(match place {
-                Place::Nowhere(rejection) => Some(rejection),
-                Place::At(..) => None,
-            })
-            .or_else(|| endpoint.is_none().then_some(Rejection::NotListening));
-        let (rank, because) = match place {
-            Place::At(rank, because) => (rank, because),
-            Place::Nowhere(_) => (
-                (Tier::Nowhere, Reverse([0; 4])),
-                Because::Routed {
-                    interface: interface.name.clone(),
-                },
-            ),
+        let target = situation.target(address.ip());
+        let silent = matches!(target, Target::Silent(_)).then_some(Rejection::NotListening);
+        let unusable = unusable(situation, interface, address);
+        let (rank, why, nowhere) = match Place::of(situation, interface, address) {
+            Place::At(rank, why) => (rank, why, None),
+            Place::Nowhere(rejection) => {
+                let rank = (Tier::Nowhere, Reverse([0; 4]));
+                (rank, Why::Routed(interface), Some(rejection))
+            }
         };
         Self {
             rank,
-            url: endpoint.map_or_else(|| ip.to_string(), |url| url.to_string()),
-            because,
-            ip: Some(ip),
-            rejection,
+            target,
+            why,
+            rejection: unusable.or(nowhere).or(silent),
         }
     }
 }
 
 /// Where the peer is, seen from an address.
-enum Place {
-    At(Rank, Because),
+enum Place<'a> {
+    At(Rank, Why<'a>),
     Nowhere(Rejection),
 }
 
-impl Place {
-    fn of(situation: &Situation<'_>, interface: &Interface, address: &InterfaceAddr) -> Self {
+impl<'a> Place<'a> {
+    fn of(situation: &Situation<'_>, interface: &'a Interface, address: &'a InterfaceAddr) -> Self {
         let Situation { peer, ask, .. } = *situation;
-        let (ip, name) = (address.ip(), || interface.name.clone());
+        let ip = address.ip();
         let came_by = ask.came_by == Some(interface.index);
         let physical = u8::from(!interface.flags.r#virtual);
         let lasting = u8::from(!address.temporary);
@@ -158,7 +179,7 @@ impl Place {
         let same_family = ip.is_ipv4() == peer.is_ipv4();
         if peer.is_loopback() && same_family {
             let score = [u8::from(ip.is_loopback()), u8::from(ip == peer), 0, 0];
-            return Self::At((Tier::Loopback, Reverse(score)), Because::Loopback);
+            return Self::At((Tier::Loopback, Reverse(score)), Why::Loopback);
         }
         if address.on_link(peer) && (came_by || !is_link_local(peer) || ip.is_ipv4()) {
             let score = [
@@ -167,16 +188,12 @@ impl Place {
                 physical,
                 lasting,
             ];
-            let (interface, subnet) = (name(), address.net.trunc());
-            let because = Because::OnLink { interface, subnet };
-            return Self::At((Tier::OnLink, Reverse(score)), because);
+            let why = Why::OnLink(interface, address.net.trunc());
+            return Self::At((Tier::OnLink, Reverse(score)), why);
         }
         if near && same_family {
             let score = [0, 1, physical, lasting];
-            return Self::At(
-                (Tier::OnLink, Reverse(score)),
-                Because::Link { interface: name() },
-            );
+            return Self::At((Tier::OnLink, Reverse(score)), Why::Link(interface));
         }
         if !same_family {
             return Self::of_other_family(situation, interface, address, near);
@@ -188,16 +205,13 @@ impl Place {
             return Self::Nowhere(Rejection::Unreachable);
         }
         let score = [u8::from(came_by), lasting, common_bits(peer, ip), 0];
-        Self::At(
-            (Tier::Routed, Reverse(score)),
-            Because::Routed { interface: name() },
-        )
+        Self::At((Tier::Routed, Reverse(score)), Why::Routed(interface))
     }
 
     fn of_other_family(
         situation: &Situation<'_>,
-        interface: &Interface,
-        address: &InterfaceAddr,
+        interface: &'a Interface,
+        address: &'a InterfaceAddr,
         near: bool,
     ) -> Self {
         let peer = situation.peer;
@@ -217,8 +231,7 @@ impl Place {
         };
         let came_by = situation.ask.came_by == Some(interface.index);
         let score = [u8::from(came_by), u8::from(!address.temporary), 0, 0];
-        let interface = interface.name.clone();
-        Self::At((tier, Reverse(score)), Because::OtherFamily { interface })
+        Self::At((tier, Reverse(score)), Why::OtherFamily(interface))
     }
 }
 
@@ -247,7 +260,6 @@ fn unusable(
 }
 
 /// Whether the peer needs plain HTTP to an address and this is something else.
-fn not_plain(situation: &Situation<'_>, url: &PublicUrl) -> Option<Rejection> {
-    let plain = !url.is_https() && url.ip().is_some();
-    (situation.ask.plain && !plain).then_some(Rejection::NotPlain)
+fn not_plain(situation: &Situation<'_>, target: &Target<'_>) -> Option<Rejection> {
+    (situation.ask.plain && !target.is_plain()).then_some(Rejection::NotPlain)
 }

@@ -94,6 +94,7 @@ mod candidate;
 mod overrides;
 mod published;
 mod scope;
+mod target;
 mod url;
 
 pub use crate::answer::{Announced, Because, Considered, Explanation, Rejection, Verdict};

@@ -8,7 +8,8 @@ use jellynet_netif::{InterfaceTable, NamedSubnets, SubnetSet, unmapped};
 use crate::answer::{Announced, Considered, Explanation, Rejection, Verdict};
 use crate::candidate::{Candidate, Tier};
 use crate::overrides::{Override, PublishedConfigError, parse};
-use crate::url::{PublicUrl, normalised_base};
+use crate::target::Target;
+use crate::url::normalised_base;
 
 /// What the operator says about the URLs of this server.
 ///
@@ -166,7 +167,17 @@ impl Published {
         interfaces: &InterfaceTable,
         listeners: &[Listener],
     ) -> Option<Announced> {
-        self.explain(ask, interfaces, listeners).announced()
+        let situation = self.situation(ask, interfaces, listeners);
+        let candidates = self.candidates(&situation);
+        let families = Families::of(&candidates, ask.peer);
+        let chosen = candidates
+            .iter()
+            .filter(|candidate| families.objection(candidate).is_none())
+            .min_by_key(|candidate| candidate.rank)?;
+        Some(Announced {
+            url: chosen.target.to_string(),
+            because: chosen.why.told(),
+        })
     }
 
     /// Like [`for_peer`](Self::for_peer), with everything that was thought of and what spoke
@@ -178,7 +189,34 @@ impl Published {
         interfaces: &InterfaceTable,
         listeners: &[Listener],
     ) -> Explanation {
-        let mut situation = Situation {
+        let situation = self.situation(ask, interfaces, listeners);
+        let mut candidates = self.candidates(&situation);
+        // Stable, so that the first of equals is the one that `for_peer` chooses.
+        candidates.sort_by_key(|candidate| candidate.rank);
+        let families = Families::of(&candidates, ask.peer);
+        let mut first = Verdict::Chosen;
+        let considered = candidates.iter().map(|candidate| Considered {
+            url: candidate.target.to_string(),
+            because: candidate.why.told(),
+            verdict: match families.objection(candidate) {
+                Some(rejection) => Verdict::Rejected(rejection),
+                None => std::mem::replace(&mut first, Verdict::Spare),
+            },
+        });
+        Explanation {
+            peer: ask.peer,
+            internal: situation.internal,
+            considered: considered.collect(),
+        }
+    }
+
+    fn situation<'a>(
+        &'a self,
+        ask: &'a Ask<'a>,
+        interfaces: &'a InterfaceTable,
+        listeners: &'a [Listener],
+    ) -> Situation<'a> {
+        Situation {
             ask,
             peer: ask.peer,
             internal: self.is_internal(ask.peer, interfaces),
@@ -187,29 +225,25 @@ impl Published {
             base: &self.base,
             config: &self.config,
             is_published: false,
-        };
-        let mut candidates = self.candidates(&mut situation);
-        candidates.sort_by_key(|candidate| candidate.rank);
-        Explanation {
-            peer: ask.peer,
-            internal: situation.internal,
-            considered: judge(candidates, ask.peer),
         }
     }
 
-    fn candidates(&self, situation: &mut Situation<'_>) -> Vec<Candidate> {
+    fn candidates<'a>(&'a self, situation: &Situation<'a>) -> Vec<Candidate<'a>> {
         let overrides = self.overrides.iter();
         let published = overrides.filter_map(|one| Candidate::published(situation, one));
         let mut candidates: Vec<_> = published.collect();
-        situation.is_published = !candidates.is_empty();
+        let situation = Situation {
+            is_published: !candidates.is_empty(),
+            ..*situation
+        };
         let tier = if self.config.by_request {
             Tier::RequestFirst
         } else {
             Tier::RequestLast
         };
-        candidates.extend(Candidate::request(situation, tier));
+        candidates.extend(Candidate::request(&situation, tier));
         let addresses = situation.interfaces.addresses();
-        candidates.extend(addresses.map(|(i, a)| Candidate::address(situation, i, a)));
+        candidates.extend(addresses.map(|(i, a)| Candidate::address(&situation, i, a)));
         candidates
     }
 
@@ -236,10 +270,9 @@ pub(crate) struct Situation<'a> {
     pub(crate) is_published: bool,
 }
 
-impl Situation<'_> {
-    /// The URL at one of this host's addresses; `None` where nothing listens, or nothing that the
-    /// peer understands.
-    pub(crate) fn endpoint(&self, ip: IpAddr) -> Option<PublicUrl> {
+impl<'a> Situation<'a> {
+    /// One of this host's addresses, with the listener there that suits the peer best.
+    pub(crate) fn target(&self, ip: IpAddr) -> Target<'a> {
         let preferred = self.config.prefer_https && !self.ask.plain;
         let listener = self
             .listeners
@@ -248,7 +281,10 @@ impl Situation<'_> {
             .min_by_key(|listener| {
                 let wildcard = listener.address.ip().is_unspecified();
                 (listener.https != preferred, wildcard)
-            })?;
+            });
+        let Some(listener) = listener else {
+            return Target::Silent(ip);
+        };
         let public = if listener.https {
             self.config.public_https_port
         } else {
@@ -256,39 +292,44 @@ impl Situation<'_> {
         };
         let own = listener.address.port();
         let port = public.filter(|_| !self.internal).unwrap_or(own);
-        PublicUrl::at(listener.https, ip, port, self.base)
+        Target::Own {
+            https: listener.https,
+            at: SocketAddr::new(ip, port),
+            base: self.base,
+        }
     }
 }
 
-/// Chooses the first candidate that would do; one of the other family only where none of the
-/// peer's would, and an address of this host only where it has none of the peer's at all.
-fn judge(candidates: Vec<Candidate>, peer: IpAddr) -> Vec<Considered> {
-    let v4 = peer.is_ipv4();
-    let own = |candidate: &&Candidate| candidate.suits(v4);
-    let answered = candidates.iter().filter(own).any(|c| c.rejection.is_none());
-    let exists = candidates.iter().filter(own).any(Candidate::exists);
-    let mut chosen = false;
-    let verdict = |candidate: &Candidate| match candidate.rejection {
-        Some(rejection) => Verdict::Rejected(rejection),
-        None if !candidate.suits(v4) && (answered || (exists && candidate.is_stopgap())) => {
-            Verdict::Rejected(Rejection::OtherFamily)
+/// Whether the peer's own family has an answer.
+///
+/// A URL of the other family is one only where none of the peer's is, and an address of this host
+/// only where it has none of the peer's family at all.
+#[derive(Clone, Copy)]
+struct Families {
+    v4: bool,
+    answered: bool,
+    exists: bool,
+}
+
+impl Families {
+    fn of(candidates: &[Candidate<'_>], peer: IpAddr) -> Self {
+        let v4 = peer.is_ipv4();
+        let own = || candidates.iter().filter(|candidate| candidate.suits(v4));
+        Self {
+            v4,
+            answered: own().any(|candidate| candidate.rejection.is_none()),
+            exists: own().any(Candidate::exists),
         }
-        None if chosen => Verdict::Spare,
-        None => {
-            chosen = true;
-            Verdict::Chosen
-        }
-    };
-    let verdicts: Vec<_> = candidates.iter().map(verdict).collect();
-    candidates
-        .into_iter()
-        .zip(verdicts)
-        .map(|(candidate, verdict)| Considered {
-            url: candidate.url,
-            because: candidate.because,
-            verdict,
-        })
-        .collect()
+    }
+
+    /// What speaks against a candidate, its family included.
+    fn objection(self, candidate: &Candidate<'_>) -> Option<Rejection> {
+        let other =
+            !candidate.suits(self.v4) && (self.answered || (self.exists && candidate.is_stopgap()));
+        candidate
+            .rejection
+            .or_else(|| other.then_some(Rejection::OtherFamily))
+    }
 }
 
 /// Whether the address is valid on one link only (RFC 3927, RFC 4291 § 2.5.6).

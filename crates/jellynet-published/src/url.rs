@@ -6,6 +6,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use http::uri::{Authority, PathAndQuery};
 use thiserror::Error;
 
+use crate::target::scheme;
+
 /// An absolute `http` or `https` URL without query, fragment, user or trailing slash.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct PublicUrl {
@@ -91,30 +93,6 @@ impl PublicUrl {
         })
     }
 
-    /// The URL of this server at an address of its own or at a request's authority.
-    pub(crate) fn new(https: bool, authority: Authority, base: &str) -> Self {
-        Self {
-            https,
-            authority,
-            path: base.to_owned(),
-        }
-    }
-
-    /// The URL of this server at one of its addresses; a default port is left out.
-    pub(crate) fn at(https: bool, ip: IpAddr, port: u16, base: &str) -> Option<Self> {
-        let host = match ip {
-            IpAddr::V4(v4) => v4.to_string(),
-            IpAddr::V6(v6) => format!("[{v6}]"),
-        };
-        let default = if https { 443 } else { 80 };
-        let authority = if port == default {
-            host
-        } else {
-            format!("{host}:{port}")
-        };
-        Some(Self::new(https, authority.parse().ok()?, base))
-    }
-
     /// The host as an address; `None` for a name.
     pub(crate) fn ip(&self) -> Option<IpAddr> {
         host_ip(self.authority.host())
@@ -122,10 +100,7 @@ impl PublicUrl {
 
     /// Whether the host is this host for everybody who asks.
     pub(crate) fn is_loopback(&self) -> bool {
-        match self.ip() {
-            Some(ip) => ip.is_loopback(),
-            None => is_localhost(self.authority.host()),
-        }
+        is_loopback_host(self.authority.host())
     }
 
     pub(crate) const fn is_https(&self) -> bool {
@@ -135,8 +110,13 @@ impl PublicUrl {
 
 impl fmt::Display for PublicUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.https { "https" } else { "http" };
-        write!(f, "{scheme}://{}{}", self.authority, self.path)
+        write!(
+            f,
+            "{}://{}{}",
+            scheme(self.https),
+            self.authority,
+            self.path
+        )
     }
 }
 
@@ -202,12 +182,18 @@ fn parse_authority(text: &str) -> Result<Authority, BadUrl> {
     }
 }
 
-fn host_ip(host: &str) -> Option<IpAddr> {
+/// The host of a URL as an address.
+pub(crate) fn host_ip(host: &str) -> Option<IpAddr> {
     let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
     match bare {
         Some(v6) => v6.parse().ok().map(IpAddr::V6),
         None => host.parse().ok().map(IpAddr::V4),
     }
+}
+
+/// Whether the host of a URL is this host for everybody who asks.
+pub(crate) fn is_loopback_host(host: &str) -> bool {
+    host_ip(host).map_or_else(|| is_localhost(host), |ip| ip.is_loopback())
 }
 
 /// `localhost` and everything below it (RFC 6761 § 6.3).
