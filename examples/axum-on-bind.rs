@@ -40,8 +40,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let app = Router::new().route("/", get(hello));
         let server = HttpServer::new(ServeOptions::default());
         while let Some(connection) = listeners.accept().await {
-            let (server, app) = (server.clone(), app.clone());
-            tokio::spawn(async move { server.serve(connection, app).await });
+            tokio::spawn(server.serve(connection, app.clone()));
         }
     });
 

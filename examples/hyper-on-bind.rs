@@ -29,11 +29,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut listeners = Listeners::new(bound, interfaces);
     let server = HttpServer::new(ServeOptions::default());
     while let Some(connection) = listeners.accept().await {
-        let server = server.clone();
-        tokio::spawn(async move {
-            // A client that goes away in the middle is an everyday error.
-            drop(server.serve(connection, service_fn(hello)).await);
-        });
+        tokio::spawn(server.serve(connection, service_fn(hello)));
     }
     Ok(())
 }

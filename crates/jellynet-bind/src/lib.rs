@@ -90,7 +90,7 @@ pub use crate::listeners::{
 };
 
 #[cfg(feature = "hyper")]
-pub use crate::server::{HttpServer, Protocol, ServeError, ServeOptions, Served};
+pub use crate::server::{HttpServer, Protocol, ServeError, ServeOptions, Served, Serving};
 
 #[cfg(feature = "axum")]
 pub use crate::axum::{FactsLayer, WithFacts};

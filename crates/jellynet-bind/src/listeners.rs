@@ -213,8 +213,8 @@ impl Listeners {
             let event = match ready!(open.intake.poll(cx)) {
                 Taken::Connection((stream, peer)) => {
                     let local = open.local.or_else(|| local_addr(&stream));
-                    let permit = self.shared.admit(&line.counts);
-                    return Poll::Ready(Connection::new(stream, peer, local, permit));
+                    let permit = self.shared.admit(&line.counts, peer, local);
+                    return Poll::Ready(Connection::new(stream, permit));
                 }
                 Taken::Paused { tell: false, .. } => continue,
                 Taken::Paused { error, .. } => Event::AcceptPaused {

@@ -23,61 +23,41 @@ use super::wire::Stream;
 #[derive(Debug)]
 pub struct Connection {
     stream: Stream,
-    peer: PeerAddr,
-    local: Option<LocalAddr>,
     permit: Permit,
 }
 
 /// What is known about a connection besides its bytes; stays valid when the connection has gone
-/// into another stream.
+/// into another stream. Cheap to clone.
 #[derive(Clone)]
-pub struct Facts {
-    peer: PeerAddr,
-    local: Option<LocalAddr>,
-    state: Option<Arc<ConnectionState>>,
-}
+pub struct Facts(Arc<ConnectionState>);
 
 impl Connection {
-    pub(super) const fn new(
-        stream: Stream,
-        peer: PeerAddr,
-        local: Option<LocalAddr>,
-        permit: Permit,
-    ) -> Self {
-        Self {
-            stream,
-            peer,
-            local,
-            permit,
-        }
+    pub(super) const fn new(stream: Stream, permit: Permit) -> Self {
+        Self { stream, permit }
     }
 
     /// The other end.
     #[must_use]
-    pub const fn peer_addr(&self) -> PeerAddr {
-        self.peer
+    pub fn peer_addr(&self) -> PeerAddr {
+        self.permit.state.peer
     }
 
     /// The address of this host that the peer connected to; `None` for a Unix socket.
     #[must_use]
-    pub const fn local_addr(&self) -> Option<LocalAddr> {
-        self.local
+    pub fn local_addr(&self) -> Option<LocalAddr> {
+        self.permit.state.local
     }
 
     /// The name of the request whose listener took it.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.permit.state.counts.name
+        self.permit.state.name()
     }
 
     /// What is known about this connection, to keep when the stream is wrapped.
     #[must_use]
     pub fn facts(&self) -> Facts {
-        Facts {
-            peer: self.peer,
-            local: self.local,
-            state: Some(Arc::clone(&self.permit.state)),
-        }
+        Facts(Arc::clone(&self.permit.state))
     }
 
     /// Lets the outcome of a read or write through until the connection is cut. The waker is
@@ -110,30 +90,26 @@ impl AsFd for Connection {
 impl Facts {
     /// Facts about a connection that another listener took.
     #[must_use]
-    pub const fn new(peer: PeerAddr, local: Option<LocalAddr>) -> Self {
-        Self {
-            peer,
-            local,
-            state: None,
-        }
+    pub fn new(peer: PeerAddr, local: Option<LocalAddr>) -> Self {
+        Self(Arc::new(ConnectionState::new(peer, local, None)))
     }
 
     /// The other end.
     #[must_use]
-    pub const fn peer_addr(&self) -> PeerAddr {
-        self.peer
+    pub fn peer_addr(&self) -> PeerAddr {
+        self.0.peer
     }
 
     /// The address of this host that the peer connected to; `None` for a Unix socket.
     #[must_use]
-    pub const fn local_addr(&self) -> Option<LocalAddr> {
-        self.local
+    pub fn local_addr(&self) -> Option<LocalAddr> {
+        self.0.local
     }
 
     /// The name of the request whose listener took it; empty for another listener's.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.state.as_ref().map_or("", |state| &state.counts.name)
+        self.0.name()
     }
 
     /// Waits until the listeners drain: finish what is being done, and close.
@@ -151,17 +127,15 @@ impl Facts {
 
     /// Registers the task that serves this connection, then tells how far a drain has come.
     pub(crate) fn watch(&self, waker: &Waker) -> Phase {
-        self.state
-            .as_ref()
-            .map_or(Phase::Serving, |state| state.watch(waker))
+        self.0.watch(waker)
     }
 }
 
 impl fmt::Debug for Facts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Facts")
-            .field("peer", &self.peer)
-            .field("local", &self.local)
+            .field("peer", &self.peer_addr())
+            .field("local", &self.local_addr())
             .field("name", &self.name())
             .finish()
     }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use futures_util::task::AtomicWaker;
+use jellynet_netif::{LocalAddr, PeerAddr};
 use tokio::sync::{Notify, broadcast};
 
 use super::event::{Event, Events};
@@ -55,11 +56,13 @@ struct Registry {
     free: Vec<usize>,
 }
 
-/// What outlives the stream of a connection in the hands that serve it.
+/// What is known about a connection; outlives its stream in the hands that serve it.
 #[derive(Debug)]
 pub(super) struct ConnectionState {
-    shared: Arc<Shared>,
-    pub(super) counts: Arc<Counts>,
+    pub(super) peer: PeerAddr,
+    pub(super) local: Option<LocalAddr>,
+    /// `None` for another listener's connection.
+    pub(super) home: Option<(Arc<Shared>, Arc<Counts>)>,
     /// Whoever reads, writes, or serves: three, because they can be three tasks.
     pub(super) reader: AtomicWaker,
     pub(super) writer: AtomicWaker,
@@ -67,8 +70,28 @@ pub(super) struct ConnectionState {
 }
 
 impl ConnectionState {
+    pub(super) const fn new(
+        peer: PeerAddr,
+        local: Option<LocalAddr>,
+        home: Option<(Arc<Shared>, Arc<Counts>)>,
+    ) -> Self {
+        Self {
+            peer,
+            local,
+            home,
+            reader: AtomicWaker::new(),
+            writer: AtomicWaker::new(),
+            server: AtomicWaker::new(),
+        }
+    }
+
     pub(super) fn phase(&self) -> Phase {
-        self.shared.phase()
+        let shared = self.home.as_ref().map(|(shared, _)| shared);
+        shared.map_or(Phase::Serving, |shared| shared.phase())
+    }
+
+    pub(super) fn name(&self) -> &str {
+        self.home.as_ref().map_or("", |(_, counts)| &counts.name)
     }
 
     /// Registers the task that serves this connection, then reads the phase.
@@ -93,9 +116,11 @@ pub(super) struct Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let shared = &self.state.shared;
+        let Some((shared, counts)) = &self.state.home else {
+            return;
+        };
         shared.registry().remove(self.place);
-        self.state.counts.open.fetch_sub(1, Ordering::Relaxed);
+        counts.open.fetch_sub(1, Ordering::Relaxed);
         let before = shared.open.fetch_sub(1, Ordering::SeqCst);
         if shared.full.swap(false, Ordering::SeqCst) {
             shared.accept.wake();
@@ -190,17 +215,17 @@ impl Shared {
         self.open.load(Ordering::SeqCst) < self.limit
     }
 
-    pub(super) fn admit(self: &Arc<Self>, counts: &Arc<Counts>) -> Permit {
+    pub(super) fn admit(
+        self: &Arc<Self>,
+        counts: &Arc<Counts>,
+        peer: PeerAddr,
+        local: Option<LocalAddr>,
+    ) -> Permit {
         self.open.fetch_add(1, Ordering::SeqCst);
         counts.open.fetch_add(1, Ordering::Relaxed);
         counts.total.fetch_add(1, Ordering::Relaxed);
-        let state = Arc::new(ConnectionState {
-            shared: Arc::clone(self),
-            counts: Arc::clone(counts),
-            reader: AtomicWaker::new(),
-            writer: AtomicWaker::new(),
-            server: AtomicWaker::new(),
-        });
+        let home = Some((Arc::clone(self), Arc::clone(counts)));
+        let state = Arc::new(ConnectionState::new(peer, local, home));
         let place = self.registry().insert(Arc::clone(&state));
         Permit { state, place }
     }

@@ -26,6 +26,8 @@ pub(super) struct Activity {
     bytes_are_heads: bool,
     /// The end of the HTTP state is not the end of the stream.
     keep_stream: AtomicBool,
+    /// The peer does not read what is to be written.
+    blocked: AtomicBool,
 }
 
 impl Activity {
@@ -37,6 +39,7 @@ impl Activity {
             head: AtomicBool::new(true),
             bytes_are_heads,
             keep_stream: AtomicBool::new(false),
+            blocked: AtomicBool::new(false),
         })
     }
 
@@ -65,6 +68,16 @@ impl Activity {
         self.begun.fetch_add(1, Ordering::Relaxed);
         self.requests.fetch_add(1, Ordering::AcqRel);
         Busy(Arc::clone(self))
+    }
+
+    /// A write could go on, or not.
+    pub(super) fn wrote(&self, blocked: bool) {
+        self.blocked.store(blocked, Ordering::Relaxed);
+    }
+
+    /// Whether something is still to be written.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.blocked.load(Ordering::Relaxed)
     }
 
     pub(super) fn set_keep_stream(&self, keep: bool) {

@@ -2,6 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -43,11 +44,38 @@ pub(super) struct Limits {
     pub(super) rest: Option<Duration>,
 }
 
+/// How many connections have HTTP state, busy or not.
+#[derive(Debug, Default)]
+pub(super) struct Crowd(AtomicUsize);
+
+impl Crowd {
+    /// Counts one more for as long as the guard lives.
+    pub(super) fn join(&self) -> Member<'_> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Member(self)
+    }
+
+    /// Whether an idle connection should give its state back at once: so many together would
+    /// cost more memory than making it again costs time.
+    fn is_large(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 128
+    }
+}
+
+pub(super) struct Member<'a>(&'a Crowd);
+
+impl Drop for Member<'_> {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 pub(super) struct Drive<'a> {
-    pub(super) facts: &'a Facts,
-    pub(super) activity: &'a Activity,
-    pub(super) alarm: &'a mut Alarm,
-    pub(super) limits: Limits,
+    facts: &'a Facts,
+    activity: &'a Activity,
+    alarm: &'a mut Alarm,
+    limits: Limits,
+    crowd: &'a Crowd,
     seen: Option<(Doing, u32)>,
     since: Instant,
     ending: Option<Instant>,
@@ -59,12 +87,14 @@ impl<'a> Drive<'a> {
         activity: &'a Activity,
         alarm: &'a mut Alarm,
         limits: Limits,
+        crowd: &'a Crowd,
     ) -> Self {
         Self {
             facts,
             activity,
             alarm,
             limits,
+            crowd,
             seen: None,
             since: Instant::now(),
             ending: None,
@@ -95,7 +125,8 @@ impl<'a> Drive<'a> {
             let Some((at, driven)) = self.deadline() else {
                 return Poll::Pending;
             };
-            if self.alarm.poll(cx, at).is_pending() {
+            let at_once = matches!(driven, Driven::Resting { .. }) && self.crowd.is_large();
+            if !at_once && self.alarm.poll(cx, at).is_pending() {
                 return Poll::Pending;
             }
             // HTTP/2 says goodbye first.
@@ -126,7 +157,9 @@ impl<'a> Drive<'a> {
         let since = self.since;
         Some(match (now.0, self.limits.rest) {
             (Doing::Head, _) => (since + self.limits.headers, Driven::HeadersTimeout),
-            (_, Some(rest)) if rest < self.limits.idle => (since + rest, Driven::Resting { since }),
+            (_, Some(rest)) if rest < self.limits.idle && !self.activity.is_blocked() => {
+                (since + rest, Driven::Resting { since })
+            }
             _ => (since + self.limits.idle, Driven::IdleTimeout),
         })
     }

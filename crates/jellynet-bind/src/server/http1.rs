@@ -4,37 +4,23 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
 
-use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::http1::UpgradeableConnection;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::Instant;
 use tower_service::Service;
 
+use super::BoxError;
 use super::activity::Activity;
-use super::alarm::Alarm;
-use super::drive::{Drive, Driven, Http, Limits};
+use super::drive::{Drive, Driven, Http};
 use super::error::{ServeError, Served};
 use super::io::Io;
 use super::service::Tracked;
-use super::{BoxError, HttpServer};
-use crate::listeners::Facts;
+use super::serving::{End, Part};
 
 type Connection<I, S> = UpgradeableConnection<TokioIo<Io<I>>, Tracked<S>>;
-
-/// What became of an HTTP/1.1 connection.
-pub(super) enum End<I> {
-    Closed(Result<Served, ServeError>),
-    /// It is idle: only its stream is left, with bytes that came in the last moment.
-    Resting {
-        stream: I,
-        early: Bytes,
-        since: Instant,
-    },
-}
 
 impl<I, S, B> Http for Connection<I, S>
 where
@@ -50,14 +36,7 @@ where
 }
 
 /// Serves requests until the connection ends or rests.
-pub(super) async fn serve<I, S, B>(
-    server: &HttpServer,
-    stream: I,
-    before: Bytes,
-    facts: &Facts,
-    service: S,
-    alarm: &mut Alarm,
-) -> End<I>
+pub(super) async fn serve<I, S, B>(part: Part<I, S>) -> End<I>
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<Incoming>, Response = Response<B>> + Clone,
@@ -65,38 +44,33 @@ where
     B: Body + 'static,
     B::Error: Into<BoxError>,
 {
+    let (server, facts, mut alarm) = (part.server, part.facts, part.alarm);
     let activity = Activity::new(true);
-    let io = TokioIo::new(Io::new(stream, before, activity.clone()));
+    let io = TokioIo::new(Io::new(part.stream, part.before, activity.clone()));
     let tracked = Tracked {
-        service,
+        service: part.service,
         facts: facts.clone(),
         activity: activity.clone(),
     };
     let connection = server.http1().serve_connection(io, tracked);
     let mut connection = connection.with_upgrades();
-    let options = server.options();
-    let limits = Limits {
-        headers: options.headers,
-        idle: options.idle,
-        rest: Some(options.rest),
-    };
-    let driven = Drive::new(facts, &activity, alarm, limits)
+    let limits = server.limits(true);
+    let member = server.crowd().join();
+    let driven = Drive::new(&facts, &activity, &mut alarm, limits, server.crowd())
         .run(Pin::new(&mut connection))
         .await;
     let Driven::Resting { since } = driven else {
         return End::Closed(closed(driven));
     };
+    drop(member);
     activity.set_keep_stream(true);
     Pin::new(&mut connection).graceful_shutdown();
     let ended = poll_fn(|cx| Poll::Ready(Pin::new(&mut connection).poll(cx))).await;
     if ended.is_pending() {
         // The last response has not left the buffers yet: let it, and end after it.
         activity.set_keep_stream(false);
-        let limits = Limits {
-            rest: None,
-            ..limits
-        };
-        let drive = Drive::new(facts, &activity, alarm, limits);
+        let limits = server.limits(false);
+        let drive = Drive::new(&facts, &activity, &mut alarm, limits, server.crowd());
         return End::Closed(closed(drive.run(Pin::new(&mut connection)).await));
     }
     match connection.into_parts() {
@@ -104,6 +78,7 @@ where
             stream: parts.io.into_inner().into_stream(),
             early: parts.read_buf,
             since,
+            alarm,
         },
         None => End::Closed(Ok(Served::Finished)),
     }

@@ -2,7 +2,6 @@
 
 use std::pin::{Pin, pin};
 
-use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -11,15 +10,13 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower_service::Service;
 
+use super::BoxError;
 use super::activity::Activity;
-use super::alarm::Alarm;
-use super::drive::{Drive, Http, Limits};
-use super::error::{ServeError, Served};
+use super::drive::{Drive, Http};
 use super::http1::closed;
 use super::io::Io;
 use super::service::Tracked;
-use super::{BoxError, HttpServer};
-use crate::listeners::Facts;
+use super::serving::{End, Part};
 
 impl<I, S, B> Http for Connection<TokioIo<Io<I>>, Tracked<S>, TokioExecutor>
 where
@@ -37,14 +34,7 @@ where
 }
 
 /// Serves requests until the connection ends.
-pub(super) async fn serve<I, S, B>(
-    server: &HttpServer,
-    stream: I,
-    before: Bytes,
-    facts: &Facts,
-    service: S,
-    alarm: &mut Alarm,
-) -> Result<Served, ServeError>
+pub(super) async fn serve<I, S, B>(part: Part<I, S>) -> End<I>
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
@@ -54,22 +44,16 @@ where
     B::Data: Send,
     B::Error: Into<BoxError>,
 {
+    let (server, facts, mut alarm) = (part.server, part.facts, part.alarm);
     let activity = Activity::new(false);
-    let io = TokioIo::new(Io::new(stream, before, activity.clone()));
+    let io = TokioIo::new(Io::new(part.stream, part.before, activity.clone()));
     let tracked = Tracked {
-        service,
+        service: part.service,
         facts: facts.clone(),
         activity: activity.clone(),
     };
     let connection = pin!(server.http2().serve_connection(io, tracked));
-    let options = server.options();
-    let limits = Limits {
-        headers: options.headers,
-        idle: options.idle,
-        rest: None,
-    };
-    let driven = Drive::new(facts, &activity, alarm, limits)
-        .run(connection)
-        .await;
-    closed(driven)
+    let limits = server.limits(false);
+    let drive = Drive::new(&facts, &activity, &mut alarm, limits, server.crowd());
+    End::Closed(closed(drive.run(connection).await))
 }

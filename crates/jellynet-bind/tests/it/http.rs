@@ -7,7 +7,9 @@ use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use jellynet_bind::{Bind, BoundAddr, Handle, HttpServer, Listeners, ServeOptions};
+use jellynet_bind::{
+    Bind, BoundAddr, Connection, Handle, HttpServer, Listeners, ServeOptions, Serving,
+};
 use jellynet_netif::{Interface, InterfaceTable, Interfaces, LocalAddr, PeerAddr};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -58,7 +60,7 @@ fn serve(options: ServeOptions) -> (SocketAddr, Handle, Arc<Notify>) {
         while let Some(connection) = listeners.accept().await {
             let (server, go) = (server.clone(), gate.clone());
             let service = service_fn(move |request| answer(request, go.clone()));
-            tokio::spawn(async move { server.serve(connection, service).await });
+            tokio::spawn(server.serve(connection, service));
         }
     });
     (addr, handle, go)
@@ -172,4 +174,27 @@ async fn a_huge_head_is_refused() {
     );
     client.write_all(head.as_bytes()).await.unwrap();
     read_until(&mut client, "HTTP/1.1 431").await;
+}
+
+#[tokio::test]
+async fn many_connections_rest_at_once_and_all_go_on() {
+    let (addr, handle, _) = serve(ServeOptions::default());
+    let mut clients = Vec::new();
+    for _ in 0..300 {
+        clients.push(TcpStream::connect(addr).await.unwrap());
+    }
+    for round in 0..3 {
+        for client in &mut clients {
+            ask(client, &format!("/{round}")).await;
+            read_until(client, &format!("/{round} 127.0.0.1:")).await;
+        }
+    }
+    assert_eq!(handle.counts()[0].total, 300, "no connection was closed");
+}
+
+#[test]
+fn a_waiting_connection_is_small() {
+    type Never = tower::util::BoxCloneSyncService<(), (), ()>;
+    let size = size_of::<Serving<Connection, Never>>();
+    assert!(size <= 256, "{size} bytes");
 }
