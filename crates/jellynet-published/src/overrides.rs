@@ -77,6 +77,14 @@ impl Override {
         }
     }
 
+    /// The interface that it names, if it names one.
+    pub(crate) fn interface(&self) -> Option<&str> {
+        match &self.key {
+            Key::Interface(name) => Some(name),
+            Key::All | Key::Internal | Key::External | Key::Subnets(_) => None,
+        }
+    }
+
     /// Whether it is for this host alone.
     fn is_for_loopback(&self) -> bool {
         match &self.key {

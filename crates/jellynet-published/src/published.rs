@@ -210,6 +210,17 @@ impl Published {
         }
     }
 
+    /// The entries that name an interface which this host does not have now, each with its
+    /// position in the list and the name. They wait for it; a misspelt one waits for ever.
+    pub fn waiting<'a>(
+        &'a self,
+        interfaces: &'a InterfaceTable,
+    ) -> impl Iterator<Item = (usize, &'a str)> {
+        let named = self.overrides.iter();
+        let named = named.filter_map(|one| Some((one.index, one.interface()?)));
+        named.filter(|(_, name)| interfaces.by_name(name).is_none())
+    }
+
     fn situation<'a>(
         &'a self,
         ask: &'a Ask<'a>,

@@ -334,3 +334,15 @@ fn an_explanation_shows_what_spoke_against_each() {
     );
     assert_eq!(text.matches("chosen").count(), 1, "{text}");
 }
+
+#[test]
+fn an_entry_for_an_interface_that_is_not_there_waits_for_it() {
+    let published = published(&[
+        "http://a.example",
+        "eth0=http://b.example",
+        "eth9=http://c.example",
+    ]);
+    let interfaces = house();
+    let waiting: Vec<_> = published.waiting(&interfaces).collect();
+    assert_eq!(waiting, [(2, "eth9")]);
+}
