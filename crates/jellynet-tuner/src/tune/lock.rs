@@ -4,13 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use super::error::OpenError;
 use crate::control::{Control, ControlError, ControlOptions};
 use crate::device_id::DeviceId;
-use crate::journal::{HeldLock, Journal};
+use crate::journal::{HeldLock, Journal, JournalError};
 
 /// How long releasing may take.
 const RELEASE: Duration = Duration::from_millis(2500);
@@ -27,34 +28,37 @@ impl TunerLock {
     /// Writes the lock down and takes it. When the device refuses, the session comes back for
     /// the next tuner.
     pub(super) async fn acquire(
-        mut control: Control,
+        control: Control,
         journal: Arc<Journal>,
         held: HeldLock,
     ) -> Result<Self, (OpenError, Option<Control>)> {
-        if let Err(error) = journal.record(held.clone()) {
+        if let Err(error) = record(&journal, &held).await {
             return Err((OpenError::Journal(error), None));
         }
-        let answer = ask_for_lock(&mut control, &held).await;
-        let lock = Self {
-            control: Some(control),
+        // Before the question goes out: if this future is dropped meanwhile, or the answer is
+        // lost, dropping the lock releases what may have been taken.
+        let mut lock = Self {
+            control: None,
             held,
             journal,
         };
+        let held = lock.held.clone();
+        let answer = ask_for_lock(lock.control.insert(control), &held).await;
         match answer {
             Ok(()) => Ok(lock),
             Err(error) if error.is_refusal() => {
-                let control = lock.give_up();
+                let control = lock.give_up().await;
                 Err((OpenError::Control(error), control))
             }
-            // Whether it is locked is not known: dropping it releases it as if it were.
             Err(error) => Err((OpenError::Control(error), None)),
         }
     }
 
     /// Forgets a lock that was never taken.
-    fn give_up(mut self) -> Option<Control> {
-        strike(&self.journal, &self.held);
-        self.control.take()
+    async fn give_up(mut self) -> Option<Control> {
+        let control = self.control.take();
+        strike(&self.journal, &self.held).await;
+        control
     }
 
     pub(super) const fn tuner(&self) -> u8 {
@@ -120,6 +124,16 @@ impl Drop for TunerLock {
     }
 }
 
+/// Writes a lock down, without holding up the streams on this thread while the disk writes.
+async fn record(journal: &Arc<Journal>, held: &HeldLock) -> Result<(), JournalError> {
+    let (journal, held) = (Arc::clone(journal), held.clone());
+    match spawn_blocking(move || journal.record(held)).await {
+        Ok(recorded) => recorded,
+        // The runtime ends, and this future with it.
+        Err(_) => Ok(()),
+    }
+}
+
 async fn ask_for_lock(control: &mut Control, held: &HeldLock) -> Result<(), ControlError> {
     let name = format!("/tuner{}/lockkey", held.tuner);
     let key = held.key.to_string();
@@ -139,12 +153,12 @@ async fn release(mut control: Control, held: HeldLock, journal: Arc<Journal>) {
     match outcome {
         Ok(Ok(())) => {
             debug!(device = %held.address, tuner = held.tuner, "released the tuner");
-            strike(&journal, &held);
+            strike(&journal, &held).await;
         }
         // It holds somebody else's lock, or none: nothing of ours is left on it.
         Ok(Err(error)) if error.is_refusal() => {
             debug!(device = %held.address, tuner = held.tuner, %error, "the tuner was not ours");
-            strike(&journal, &held);
+            strike(&journal, &held).await;
         }
         Ok(Err(error)) => {
             warn!(device = %held.address, tuner = held.tuner, %error,
@@ -175,8 +189,11 @@ async fn let_go(control: &mut Control, held: &HeldLock) -> Result<(), ControlErr
     control.set(&lock, "none", Some(*key)).await.map(drop)
 }
 
-fn strike(journal: &Journal, held: &HeldLock) {
-    if let Err(error) = journal.strike(held) {
+/// Strikes a lock out, in the same way.
+async fn strike(journal: &Arc<Journal>, held: &HeldLock) {
+    let (journal, held) = (Arc::clone(journal), held.clone());
+    let struck = spawn_blocking(move || journal.strike(&held)).await;
+    if let Ok(Err(error)) = struck {
         warn!(%error, "could not strike a released lock out");
     }
 }
@@ -211,7 +228,7 @@ pub enum RecoverOutcome {
 pub(super) async fn recover(
     held: HeldLock,
     options: ControlOptions,
-    journal: &Journal,
+    journal: &Arc<Journal>,
 ) -> Recovered {
     let mut control = Control::new(held.address, options);
     let outcome = match timeout(RELEASE * 2, reclaim(&mut control, &held)).await {
@@ -219,7 +236,7 @@ pub(super) async fn recover(
         Ok(Err(error)) if error.is_refusal() => RecoverOutcome::NotOurs,
         Ok(Err(_)) | Err(_) => RecoverOutcome::Unreachable,
     };
-    strike(journal, &held);
+    strike(journal, &held).await;
     Recovered {
         device: held.device,
         address: held.address,

@@ -25,7 +25,7 @@ use crate::rx::{Assembler, AssemblerConfig};
 use crate::status::{StopReason, TunerStatus};
 
 /// How often a tuner is asked for its signal: right after tuning it still shows the old one.
-const POLL: Duration = Duration::from_millis(250);
+pub(super) const POLL: Duration = Duration::from_millis(250);
 
 /// More tuners than any device has.
 const MOST_TUNERS: u8 = 16;
@@ -63,7 +63,7 @@ impl Opening<'_> {
             .ok_or(OpenError::NoAddress { device: device.id })?;
         let control = Control::new(address, self.config.control);
         let lease = self.lease(device, request, address)?;
-        let mut lock = self.lock(device, request, control).await?;
+        let mut lock = self.lock(device, request.tuner, control).await?;
         let tuner = Some(lock.tuner());
         match self.start(device, request, lease, &mut lock).await {
             Ok(started) => Ok(started.supervise(lock, self.config)),
@@ -87,10 +87,10 @@ impl Opening<'_> {
     }
 
     /// The first free tuner, locked.
-    async fn lock(
+    pub(super) async fn lock(
         &self,
         device: &Device,
-        request: &TuneRequest,
+        wanted: Option<u8>,
         mut control: Control,
     ) -> Result<TunerLock, OpenError> {
         let address = control.device();
@@ -98,7 +98,7 @@ impl Opening<'_> {
             0 => MOST_TUNERS,
             count => count,
         };
-        let candidates: Vec<u8> = match request.tuner {
+        let candidates: Vec<u8> = match wanted {
             Some(tuner) => vec![tuner],
             None => self.order.iter().copied().filter(|t| *t < count).collect(),
         };

@@ -62,6 +62,8 @@ pub(super) struct Shared {
     pub(super) info: StreamInfo,
     pub(super) hub: Arc<Hub>,
     account: Mutex<Account>,
+    /// By itself, because reading the kernel's table takes longer than a packet may wait.
+    drops: Mutex<Option<DropCounter>>,
     /// Becomes true when tuner and port are given back.
     pub(super) released: watch::Receiver<bool>,
 }
@@ -71,7 +73,6 @@ struct Account {
     stats: RxStats,
     status: TunerStatus,
     by_pid: Vec<(u16, u32)>,
-    drops: Option<DropCounter>,
 }
 
 impl Shared {
@@ -86,12 +87,12 @@ impl Shared {
             stats: RxStats::default(),
             status,
             by_pid: Vec::new(),
-            drops,
         };
         Self {
             info,
             hub,
             account: Mutex::new(account),
+            drops: Mutex::new(drops),
             released,
         }
     }
@@ -116,8 +117,10 @@ impl Shared {
 
     /// The account, with the kernel's count as it is now.
     pub(super) fn stats(&self) -> RxStats {
+        let mut counter = self.drops.lock().unwrap_or_else(PoisonError::into_inner);
+        let drops = counter.as_mut().and_then(|drops| drops.read().ok()?);
+        drop(counter);
         let mut account = self.account();
-        let drops = account.drops.as_mut().and_then(|drops| drops.read().ok()?);
         if drops.is_some() {
             account.stats.kernel_dropped = drops;
         }
@@ -167,7 +170,10 @@ impl TunerStream {
     }
 
     /// The next packets, for those who write a stream or a body.
-    #[expect(clippy::needless_pass_by_ref_mut, reason = "the shape of every poll function")]
+    #[expect(
+        clippy::needless_pass_by_ref_mut,
+        reason = "the shape of every poll function"
+    )]
     pub fn poll_next(
         &mut self,
         cx: &mut Context<'_>,

@@ -8,6 +8,7 @@ use super::config::{TuneRequest, TunersConfig};
 use super::error::OpenError;
 use super::lock::{Recovered, recover};
 use super::open::Opening;
+use super::scan::ScanStep;
 use super::stream::{Shared, StreamInfo, TunerStream};
 use crate::device_id::DeviceId;
 use crate::discover::Device;
@@ -160,21 +161,32 @@ impl Tuners {
         Ok(stream)
     }
 
+    /// Tries one channel number after the other, in the device's own map, and reports each.
+    ///
+    /// A number takes a quarter of a second without a signal, some seconds with one.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]; the tuner is released whatever happens.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped, the tuner is released in the background.
+    pub async fn scan(
+        &self,
+        device: &Device,
+        numbers: impl IntoIterator<Item = u16>,
+        report: impl FnMut(ScanStep),
+    ) -> Result<(), OpenError> {
+        self.opening(device.id)?.scan(device, numbers, report).await
+    }
+
     async fn open_new(
         &self,
         device: &Device,
         request: &TuneRequest,
     ) -> Result<TunerStream, OpenError> {
-        let key = getrandom::u32().map_err(|error| OpenError::Socket(error.into()))?;
-        let opening = Opening {
-            config: &self.inner.config,
-            ports: &self.inner.ports,
-            journal: &self.inner.journal,
-            order: self.order(device.id),
-            // 0 means "no lock".
-            key: key.max(1),
-        };
-        let opened = opening.open(device, request).await;
+        let opened = self.opening(device.id)?.open(device, request).await;
         let mut failures = lock(&self.inner.failures);
         match opened {
             Ok(stream) => {
@@ -188,6 +200,18 @@ impl Tuners {
                 Err(failed.error)
             }
         }
+    }
+
+    fn opening(&self, device: DeviceId) -> Result<Opening<'_>, OpenError> {
+        let key = getrandom::u32().map_err(|error| OpenError::Socket(error.into()))?;
+        Ok(Opening {
+            config: &self.inner.config,
+            ports: &self.inner.ports,
+            journal: &self.inner.journal,
+            order: self.order(device),
+            // 0 means "no lock".
+            key: key.max(1),
+        })
     }
 
     /// Tuners that failed least first.

@@ -113,6 +113,29 @@ async fn a_device_without_rtp_streams_plain_udp() {
     assert!(stream.close().await.is_clean());
 }
 
+#[cfg(feature = "gro")]
+#[tokio::test]
+async fn aggregated_datagrams_make_the_same_stream() {
+    let faults = |c: &mut SimConfig| c.faults.drop_every = Some(100);
+    let bench = Bench::new(faults, |c| c.gro = true).await;
+    let mut stream = bench
+        .tuners
+        .open(&bench.device, &request("v5.1"))
+        .await
+        .unwrap();
+    let gaps = read(&mut stream, 2_100).await;
+    let stats = stream.close().await;
+    assert!(
+        gaps.iter().all(|g| *g == Gap::Lost { datagrams: 1 }),
+        "{gaps:?}"
+    );
+    assert!(stats.rtp_lost >= 2 && stats.bad_size == 0, "{stats:?}");
+    assert_eq!(
+        (stats.continuity_errors, stats.kernel_dropped),
+        (0, Some(0))
+    );
+}
+
 #[tokio::test]
 async fn a_stranger_cannot_put_anything_into_the_stream() {
     let bench = Bench::new(
@@ -476,4 +499,22 @@ async fn a_stalled_receiver_loses_nothing_or_says_exactly_what() {
         stats.datagrams - before.datagrams + lost >= burst,
         "{stats:?}"
     );
+}
+
+#[tokio::test]
+async fn a_scan_finds_the_channels_with_a_signal_and_releases_the_tuner() {
+    let bench = plain().await;
+    let mut steps = Vec::new();
+    let scan = bench
+        .tuners
+        .scan(&bench.device, 7..=10, |step| steps.push(step));
+    scan.await.unwrap();
+    let found: Vec<_> = steps
+        .iter()
+        .filter(|s| s.status.is_locked())
+        .map(|s| (s.number, s.programs[0].name.as_str()))
+        .collect();
+    assert_eq!(found, [(8, "KTST-HD"), (9, "KSIM")]);
+    assert_eq!(steps.len(), 4);
+    bench.all_free().await;
 }

@@ -139,9 +139,16 @@ pub(crate) fn two_hosts() -> Option<(Namespace, Namespace)> {
     let host = Namespace::new("jellynet-tuner")?;
     let device = Namespace::new("jellynet-tuner")?;
     host.link("vc", &device, "vd");
-    host.address("vc", "10.99.0.1/24");
-    host.address("vc", "fd99::1/64");
-    device.address("vd", "10.99.0.2/24");
-    device.address("vd", "fd99::2/64");
+    for (end, address) in [("1", "10.99.0.1/24"), ("2", "10.99.0.2/24")] {
+        let (namespace, interface) = if end == "1" {
+            (&host, "vc")
+        } else {
+            (&device, "vd")
+        };
+        namespace.address(interface, address);
+        namespace.address(interface, &format!("fd99::{end}/64"));
+        // Usable at once; the one that the kernel makes is tentative for more than a second.
+        namespace.address(interface, &format!("fe80::{end}/64"));
+    }
     Some((host, device))
 }
