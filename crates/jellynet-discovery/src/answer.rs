@@ -135,13 +135,19 @@ pub enum DecodeAnswerError {
 
 /// The bytes of an answer, see [`Answer::encode`].
 pub(crate) fn encode(address: &str, id: &str, name: &str) -> Option<Vec<u8>> {
+    const ADDRESS: &str = "{\"Address\":\"";
+    const ID: &str = "\",\"Id\":\"";
+    const NAME: &str = "\",\"Name\":\"";
     const END: &str = "\",\"EndpointAddress\":null}";
-    let mut text = String::with_capacity(256);
-    text.push_str("{\"Address\":\"");
-    json::escape_into(&mut text, address.trim_end_matches('/'));
-    text.push_str("\",\"Id\":\"");
+    const FIXED: usize = ADDRESS.len() + ID.len() + NAME.len() + END.len();
+    let address = address.trim_end_matches('/');
+    // Exact where nothing is escaped, so that the bytes need not be moved.
+    let mut text = String::with_capacity(FIXED + address.len() + id.len() + name.len());
+    text.push_str(ADDRESS);
+    json::escape_into(&mut text, address);
+    text.push_str(ID);
     json::escape_into(&mut text, id);
-    text.push_str("\",\"Name\":\"");
+    text.push_str(NAME);
     let room = LONGEST.checked_sub(text.len() + END.len())?;
     let start = text.len();
     json::escape_into(&mut text, name);

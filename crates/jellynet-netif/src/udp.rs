@@ -1,6 +1,8 @@
 //! The sockets under an engine: what is wanted, what is open, what failed and why.
 
 mod config;
+#[cfg(target_os = "linux")]
+mod pktinfo;
 mod plan;
 mod receive;
 mod send;

@@ -2,8 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+#[cfg(target_os = "linux")]
+use std::io::IoSlice;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+#[cfg(target_os = "linux")]
+use socket2::MsgHdr;
+use socket2::SockRef;
+
+#[cfg(target_os = "linux")]
+use super::pktinfo::PacketInfo;
 use super::set::{Slot, UdpSet};
 use super::socket::Open;
 use super::status::{SendFailure, SocketRole, count};
@@ -51,13 +60,44 @@ impl UdpSet {
 
 fn send(open: &Open, transmit: &Transmit) -> io::Result<()> {
     let to = transmit.destination;
-    let wildcard = open.local.ip().is_unspecified();
+    let to = InterfaceTable::scoped(unmapped(to.ip()), to.port(), transmit.via.interface());
+    loop {
+        let result = if open.local.ip().is_unspecified() {
+            send_as(open, transmit, to)
+        } else {
+            let socket = SockRef::from(&open.socket);
+            socket.send_to(&transmit.payload, &to.into()).map(drop)
+        };
+        match result {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+/// Sends from a wildcard socket with the address and the interface that the engine chose.
+#[cfg(target_os = "linux")]
+fn send_as(open: &Open, transmit: &Transmit, to: SocketAddr) -> io::Result<()> {
+    let info = PacketInfo::new(transmit.via.source(), transmit.via.interface());
+    let to = to.into();
+    let payload = [IoSlice::new(&transmit.payload)];
+    let message = MsgHdr::new()
+        .with_addr(&to)
+        .with_buffers(&payload)
+        .with_control(info.as_bytes());
+    SockRef::from(&open.socket).sendmsg(&message, 0).map(drop)
+}
+
+/// Sends from a wildcard socket with the address that the engine chose; the interface follows
+/// from the system's routes.
+#[cfg(not(target_os = "linux"))]
+fn send_as(open: &Open, transmit: &Transmit, to: SocketAddr) -> io::Result<()> {
     let datagram = quinn_udp::Transmit {
-        destination: InterfaceTable::scoped(unmapped(to.ip()), to.port(), transmit.via.interface()),
+        destination: to,
         ecn: None,
         contents: &transmit.payload,
         segment_size: None,
-        src_ip: wildcard.then_some(transmit.via.source()),
+        src_ip: Some(transmit.via.source()),
     };
     open.state.try_send((&open.socket).into(), &datagram)
 }
