@@ -76,7 +76,7 @@ impl SeekerConfig {
 ///
 /// 1. Every IPv4 address of every interface that is up asks by broadcast: to its subnet and to
 ///    255.255.255.255, because some networks drop the one and some the other. Loopback asks the
-///    host itself.
+///    host itself, and a link with two ends, such as a VPN, is left out: it has no broadcast.
 /// 2. An address that comes later asks at once.
 /// 3. Servers are told apart by id. The first answer of a server is an event, and so is each
 ///    further one that comes from elsewhere, by another interface or with another URL; the same
@@ -183,7 +183,8 @@ impl Seeker {
         let question = Bytes::copy_from_slice(self.config.question.as_bytes());
         for (interface, address) in self.table.addresses() {
             let source = address.ip();
-            let usable = interface.flags.up && !address.tentative && source.is_ipv4();
+            let link = interface.flags.up && !interface.flags.point_to_point;
+            let usable = link && !address.tentative && source.is_ipv4();
             if !usable || !wanted(interface.index, source) {
                 continue;
             }

@@ -271,6 +271,23 @@ fn a_seeker_without_interfaces_asks_when_one_comes() {
 }
 
 #[test]
+fn a_vpn_is_not_asked() {
+    let mut network = Network::new(7);
+    let lan = network.lan();
+    let client = network.host("client");
+    let mut vpn = interface("tun0", 2, "10.8.0.2/24");
+    vpn.flags.point_to_point = true;
+    network.attach(client, lan, vpn);
+    network.seat(client, 0, Seeker::new(SeekerConfig::default()));
+    network.run_for(Duration::from_secs(10));
+    let asked = network
+        .packets()
+        .iter()
+        .filter(|packet| packet.lan.is_some());
+    assert_eq!(asked.count(), 0);
+}
+
+#[test]
 fn a_server_is_found_once_in_any_weather() {
     for seed in 0..64 {
         let mut network = Network::new(seed);
