@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ServerConfig;
-use rustls::server::ServerSessionMemoryCache;
 
-use crate::store::{ACME_TLS_ALPN, IdentityStore, Pinned, RollingSessions, RollingTickets};
+use crate::store::{ACME_TLS_ALPN, IdentityStore, RollingSessions, RollingTickets};
 
 /// How strong connections are: the profiles of Mozilla's server-side TLS guidelines.
 ///
@@ -110,12 +109,14 @@ pub(crate) fn base(
 }
 
 /// The configuration of one generation: its certificates, its sessions, its tickets.
+#[cfg(feature = "tokio")]
 pub(crate) fn pinned(base: &ServerConfig, store: &IdentityStore) -> (u64, Arc<ServerConfig>) {
     let table = store.table();
     let generation = table.generation();
     let mut config = base.clone();
-    config.cert_resolver = Arc::new(Pinned(table));
-    config.session_storage = ServerSessionMemoryCache::new(crate::store::CACHED_SESSIONS);
+    config.cert_resolver = Arc::new(crate::store::Pinned(table));
+    config.session_storage =
+        rustls::server::ServerSessionMemoryCache::new(crate::store::CACHED_SESSIONS);
     if let Some(ticketer) = crate::store::new_ticketer() {
         config.ticketer = ticketer;
     }

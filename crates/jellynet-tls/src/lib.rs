@@ -4,6 +4,8 @@
 
 #[cfg(feature = "tokio")]
 mod accept;
+#[cfg(all(feature = "acme", any(feature = "aws-lc-rs", feature = "ring")))]
+mod acme;
 mod chain;
 #[cfg(feature = "tokio")]
 mod check;
@@ -41,6 +43,12 @@ mod x509;
 
 #[cfg(feature = "tokio")]
 pub use accept::{AcceptError, TlsAcceptor, TlsStream};
+#[cfg(all(feature = "acme", any(feature = "aws-lc-rs", feature = "ring")))]
+pub use acme::{
+    AcmeConfig, AcmeError, AcmeEvent, AcmeManager, Challenge, DnsError, DnsFuture, DnsHook,
+    DnsProvider, ExternalAccount, Http01, Http01Future, Http01Layer, Http01Service, LETS_ENCRYPT,
+    LETS_ENCRYPT_STAGING,
+};
 #[cfg(feature = "tokio")]
 pub use check::{ServeCheckError, ServeReport, serve_check};
 pub use config::{Profile, TlsConfigError, TlsOptions, server_config};

@@ -31,8 +31,12 @@ use crate::source::{Loader, Source};
 use crate::time::Timestamp;
 
 pub use event::{Event, Status};
-pub(crate) use sessions::{CACHED_SESSIONS, RollingSessions, RollingTickets, new_ticketer};
-pub(crate) use table::{ACME_TLS_ALPN, Pinned, Table};
+#[cfg(feature = "tokio")]
+pub(crate) use sessions::{CACHED_SESSIONS, new_ticketer};
+pub(crate) use sessions::{RollingSessions, RollingTickets};
+#[cfg(feature = "tokio")]
+pub(crate) use table::Pinned;
+pub(crate) use table::{ACME_TLS_ALPN, Table};
 
 use entry::Entry;
 
@@ -150,6 +154,16 @@ impl IdentityStore {
         self.0.table.load().candidates(host).first().cloned()
     }
 
+    /// What is served under this name.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<Identity> {
+        self.entries()
+            .iter()
+            .find(|entry| entry.name == name)?
+            .identity
+            .clone()
+    }
+
     /// May HSTS be sent for this host? Only if the certificate for it names it, is valid now, and
     /// was not made by this host: whoever clicked through a warning once could never do so again.
     #[must_use]
@@ -181,6 +195,7 @@ impl IdentityStore {
         });
     }
 
+    #[cfg(feature = "tokio")]
     pub(crate) fn table(&self) -> Arc<Table> {
         self.0.table.load_full()
     }

@@ -155,9 +155,11 @@ impl std::fmt::Debug for Table {
 }
 
 /// A table that no longer changes, for the configuration of one generation.
+#[cfg(feature = "tokio")]
 #[derive(Debug)]
 pub(crate) struct Pinned(pub(crate) Arc<Table>);
 
+#[cfg(feature = "tokio")]
 impl ResolvesServerCert for Pinned {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         self.0.resolve(&hello)

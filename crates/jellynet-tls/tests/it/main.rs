@@ -6,6 +6,7 @@
 )]
 
 mod accept;
+mod acme;
 mod convert;
 mod corpus;
 mod layers;

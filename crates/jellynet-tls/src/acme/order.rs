@@ -1,0 +1,139 @@
+//! One order, from the names to the certificate.
+
+use std::time::Duration;
+
+use instant_acme::{
+    Account, AuthorizationStatus, CertificateIdentifier, Identifier, NewOrder, Order, OrderStatus,
+    RetryPolicy,
+};
+use zeroize::Zeroizing;
+
+use super::challenge::{self, Board, Proof};
+use super::{AcmeConfig, AcmeError};
+
+/// Authorities look from several places, one after another.
+const PATIENCE: RetryPolicy = RetryPolicy::new().timeout(Duration::from_secs(180));
+
+/// Gets a certificate; key and chain as one PEM text.
+pub(super) async fn obtain(
+    config: &AcmeConfig,
+    account: &Account,
+    board: &Board,
+    replaces: Option<CertificateIdentifier<'_>>,
+) -> Result<Zeroizing<Vec<u8>>, AcmeError> {
+    let mut order = place(config, account, replaces).await?;
+    let mut proofs = Vec::new();
+    let result = fulfil(config, board, &mut order, &mut proofs).await;
+    for proof in proofs {
+        board.clear(proof).await;
+    }
+    result
+}
+
+async fn place(
+    config: &AcmeConfig,
+    account: &Account,
+    replaces: Option<CertificateIdentifier<'_>>,
+) -> Result<Order, AcmeError> {
+    let identifier = |name: &String| match name.parse() {
+        Ok(address) => Identifier::Ip(address),
+        Err(_) => Identifier::Dns(name.clone()),
+    };
+    let identifiers: Vec<Identifier> = config.names.iter().map(identifier).collect();
+    let wanted = || match &config.profile {
+        Some(profile) => NewOrder::new(&identifiers).profile(profile),
+        None => NewOrder::new(&identifiers),
+    };
+    if let Some(replaces) = replaces
+        && let Ok(order) = account.new_order(&wanted().replaces(replaces)).await
+    {
+        return Ok(order);
+    }
+    // An authority without RFC 9773, or a certificate that was replaced already.
+    Ok(account.new_order(&wanted()).await?)
+}
+
+async fn fulfil(
+    config: &AcmeConfig,
+    board: &Board,
+    order: &mut Order,
+    proofs: &mut Vec<Proof>,
+) -> Result<Zeroizing<Vec<u8>>, AcmeError> {
+    prove(config, board, order, proofs).await?;
+    match order.poll_ready(&PATIENCE).await {
+        Ok(OrderStatus::Ready) => {}
+        Ok(_) => return Err(refusal(order).await),
+        Err(error @ instant_acme::Error::Api(_)) => {
+            return Err(match refusal(order).await {
+                refused @ AcmeError::Refused { .. } => refused,
+                _ => error.into(),
+            });
+        }
+        Err(error) => return Err(error.into()),
+    }
+    let key = Zeroizing::new(order.finalize().await?);
+    let chain = order.poll_certificate(&PATIENCE).await?;
+    Ok(Zeroizing::new(
+        [key.as_bytes(), b"\n", chain.as_bytes()].concat(),
+    ))
+}
+
+/// Sets up the proof of each name that is not proved yet, and says so.
+async fn prove(
+    config: &AcmeConfig,
+    board: &Board,
+    order: &mut Order,
+    proofs: &mut Vec<Proof>,
+) -> Result<(), AcmeError> {
+    let (kind, kind_name) = challenge::kind(&config.challenge);
+    let mut authorizations = order.authorizations();
+    while let Some(authorization) = authorizations.next().await {
+        let mut authorization = authorization?;
+        let shown = authorization.identifier().to_string();
+        let name = shown.trim_start_matches("*.").to_owned();
+        match authorization.status {
+            AuthorizationStatus::Valid => continue,
+            AuthorizationStatus::Pending => {}
+            status => {
+                let reason = format!("its authorization is {status:?}").to_lowercase();
+                return Err(AcmeError::Refused { name, reason });
+            }
+        }
+        let Some(mut challenge) = authorization.challenge(kind.clone()) else {
+            return Err(AcmeError::NotOffered {
+                challenge: kind_name,
+                name,
+            });
+        };
+        let token = challenge.token.clone();
+        let answer = challenge.key_authorization();
+        proofs.push(board.put(&config.challenge, &name, &token, &answer).await?);
+        challenge.set_ready().await?;
+    }
+    Ok(())
+}
+
+/// Why the order failed: the problem of the first challenge that has one.
+async fn refusal(order: &mut Order) -> AcmeError {
+    let mut authorizations = order.authorizations();
+    while let Some(Ok(mut authorization)) = authorizations.next().await {
+        if authorization.refresh().await.is_err() {
+            break;
+        }
+        let problem = authorization
+            .challenges
+            .iter()
+            .find_map(|one| one.error.as_ref());
+        if let Some(problem) = problem {
+            let name = authorization.identifier().to_string();
+            return AcmeError::Refused {
+                name,
+                reason: problem.to_string(),
+            };
+        }
+    }
+    AcmeError::Authority {
+        reason: "the order became invalid".to_owned(),
+        transient: false,
+    }
+}

@@ -1,0 +1,451 @@
+//! Certificates from Pebble, the authority of Let's Encrypt for tests.
+
+use std::collections::HashMap;
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jellynet_test::peer::{self, Process};
+use jellynet_tls::{
+    AcmeConfig, AcmeError, AcmeEvent, AcmeManager, Challenge, DnsError, DnsFuture, DnsHook,
+    DnsProvider, ExternalAccount, Http01, IdentityStore, LocalAuthority, LocalCertificate, Output,
+    Timestamp, TlsAcceptor, TlsOptions,
+};
+use rustls::version::TLS13;
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::support::{client, connect, folder, identity, loader};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Pebble and its name server, on ports of their own.
+struct Pebble {
+    folder: PathBuf,
+    ports: HashMap<&'static str, u16>,
+    _processes: Vec<Process>,
+}
+
+impl Pebble {
+    /// `None` if it is not installed.
+    fn start(name: &str, more: &serde_json::Value, environment: &[(&str, &str)]) -> Option<Self> {
+        let pebble = peer::find_with("pebble", &[])?;
+        let resolver = peer::find_with("pebble-challtestsrv", &[])?;
+        let folder = folder(name);
+        let ports = ports(["directory", "management", "http", "tls", "dns", "control"]);
+        let at = |port: &str| format!("127.0.0.1:{}", ports[port]);
+        let now = Timestamp::now();
+        let authority =
+            LocalAuthority::open(&folder.join("authority.pem"), &[], &loader(), now).unwrap();
+        fs::write(folder.join("root.pem"), authority.certificate_pem()).unwrap();
+        let own = LocalCertificate::new(["localhost"])
+            .make(Some(&authority), &loader(), now)
+            .unwrap();
+        for (file, output) in [
+            ("cert.pem", Output::PemCertificates),
+            ("key.pem", Output::PemKey),
+        ] {
+            fs::write(
+                folder.join(file),
+                &*own.export(output, loader().provider()).unwrap(),
+            )
+            .unwrap();
+        }
+        let mut config = json!({
+            "listenAddress": at("directory"), "managementListenAddress": at("management"),
+            "certificate": folder.join("cert.pem"), "privateKey": folder.join("key.pem"),
+            "httpPort": ports["http"], "tlsPort": ports["tls"], "ocspResponderURL": "",
+            "externalAccountBindingRequired": false,
+        });
+        config
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        let file = folder.join("config.json");
+        fs::write(&file, json!({ "pebble": config }).to_string()).unwrap();
+        let mut command = resolver.command();
+        command.args([
+            "-defaultIPv6",
+            "",
+            "-defaultIPv4",
+            "127.0.0.1",
+            "-http01",
+            "",
+            "-https01",
+            "",
+        ]);
+        command.args([
+            "-tlsalpn01",
+            "",
+            "-dns01",
+            &at("dns"),
+            "-management",
+            &at("control"),
+        ]);
+        let resolver = Process::spawn(command);
+        let mut command = pebble.command();
+        command
+            .arg("-config")
+            .arg(&file)
+            .args(["-strict", "-dnsserver", &at("dns")]);
+        command
+            .env("PEBBLE_VA_NOSLEEP", "1")
+            .env("PEBBLE_WFE_NONCEREJECT", "0");
+        command.envs(environment.iter().copied());
+        let pebble = Process::spawn(command);
+        for port in ["directory", "control"] {
+            peer::wait_for_port(at(port).parse().unwrap(), PATIENCE);
+        }
+        Some(Self {
+            folder,
+            ports,
+            _processes: vec![resolver, pebble],
+        })
+    }
+
+    fn config(&self, names: &[&str], challenge: Challenge) -> AcmeConfig {
+        let mut config = AcmeConfig::new(self.folder.join("acme"), names.iter().copied());
+        config.directory = format!("https://localhost:{}/dir", self.ports["directory"]);
+        config.directory_root = Some(self.folder.join("root.pem"));
+        config.challenge = challenge;
+        config
+    }
+
+    fn address(&self, port: &str) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.ports[port]).into()
+    }
+}
+
+fn ports<const N: usize>(names: [&'static str; N]) -> HashMap<&'static str, u16> {
+    let listeners = names.map(|name| (name, StdListener::bind("127.0.0.1:0").unwrap()));
+    listeners
+        .iter()
+        .map(|(name, listener)| (*name, listener.local_addr().unwrap().port()))
+        .collect()
+}
+
+/// A server on the port on which Pebble looks for TLS.
+async fn serve_tls(pebble: &Pebble, store: &IdentityStore) -> TlsAcceptor {
+    let acceptor = TlsAcceptor::new(store, TlsOptions::default()).unwrap();
+    let listener = TcpListener::bind(pebble.address("tls")).await.unwrap();
+    let serving = acceptor.clone();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = serving.clone();
+            tokio::spawn(async move { acceptor.accept(stream).await.map(drop) });
+        }
+    });
+    acceptor
+}
+
+/// A server on the port on which Pebble looks for HTTP.
+async fn serve_http(pebble: &Pebble, answers: Http01) {
+    let listener = TcpListener::bind(pebble.address("http")).await.unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = vec![0; 4096];
+            let read = stream.read(&mut request).await.unwrap_or(0);
+            let request =
+                String::from_utf8_lossy(request.get(..read).unwrap_or_default()).into_owned();
+            let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
+            let response = answers.respond(&path).map_or_else(
+                || "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_owned(),
+                |text| {
+                    format!(
+                        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{text}",
+                        text.len()
+                    )
+                },
+            );
+            let _ = stream.write_all(response.as_bytes()).await;
+        }
+    });
+}
+
+/// Sets records in Pebble's name server.
+struct TestDns {
+    control: SocketAddr,
+    set: Mutex<Vec<String>>,
+}
+
+impl TestDns {
+    async fn post(&self, path: &str, body: String) -> Result<(), DnsError> {
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+            body.len()
+        );
+        let mut stream = TcpStream::connect(self.control).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.contains(" 200 "), "{answer}");
+        Ok(())
+    }
+}
+
+impl DnsProvider for TestDns {
+    fn add_txt<'a>(&'a self, name: &'a str, value: &'a str) -> DnsFuture<'a> {
+        self.set.lock().unwrap().push(name.to_owned());
+        let body = json!({ "host": format!("{name}."), "value": value }).to_string();
+        Box::pin(self.post("/set-txt", body))
+    }
+
+    fn remove_txt<'a>(&'a self, name: &'a str, _value: &'a str) -> DnsFuture<'a> {
+        let body = json!({ "host": format!("{name}.") }).to_string();
+        Box::pin(self.post("/clear-txt", body))
+    }
+}
+
+fn store() -> IdentityStore {
+    IdentityStore::new(loader())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_alpn_01_needs_nothing_but_the_port_and_renewal_disturbs_nobody() {
+    let Some(pebble) = Pebble::start("acme-alpn", &json!({}), &[]) else {
+        return;
+    };
+    let store = store();
+    store.set("default", identity("default.test"), Timestamp::now());
+    let acceptor = serve_tls(&pebble, &store).await;
+    let config = pebble.config(
+        &["tv.example.org", "music.example.org"],
+        Challenge::TlsAlpn01,
+    );
+    let manager = AcmeManager::new(config.clone(), &store).unwrap();
+    let now = Timestamp::now();
+    assert!(manager.due(now) <= now);
+    let events = manager.renew(now).await.unwrap();
+    assert!(
+        matches!(&events[..], [AcmeEvent::Issued { .. }]),
+        "{events:?}"
+    );
+    let first = store.identity_for(Some("tv.example.org")).unwrap();
+    assert_eq!(first.info().names.len(), 2, "{:?}", first.info());
+    assert!(first.chain().len() > 1, "with its intermediate");
+    assert!(manager.due(now) > now, "nothing to do for years");
+
+    // Requests go on while it is renewed.
+    let client = Arc::new(client(&[&TLS13]));
+    let (done, count) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicUsize::new(0)),
+    );
+    let load = tokio::spawn({
+        let (acceptor, client) = (acceptor.clone(), Arc::clone(&client));
+        let (done, count) = (Arc::clone(&done), Arc::clone(&count));
+        async move {
+            while !done.load(Ordering::SeqCst) {
+                connect(&acceptor, &client, "tv.example.org").await?;
+                count.fetch_add(1, Ordering::SeqCst);
+            }
+            Ok::<_, String>(())
+        }
+    });
+    manager.renew(Timestamp::now()).await.unwrap();
+    done.store(true, Ordering::SeqCst);
+    load.await.unwrap().expect("no handshake failed");
+    assert!(count.load(Ordering::SeqCst) > 0);
+    let renewed = store.identity_for(Some("tv.example.org")).unwrap();
+    assert_ne!(renewed.fingerprint(), first.fingerprint());
+    let seen = connect(&acceptor, &client, "tv.example.org").await.unwrap();
+    assert_eq!(
+        seen.leaf,
+        renewed.fingerprint(),
+        "the new one, resumed or not"
+    );
+
+    // After a restart nothing is asked of the authority, which is gone.
+    drop(pebble);
+    let restarted = self::store();
+    let manager = AcmeManager::new(config, &restarted).unwrap();
+    manager.load(Timestamp::now());
+    let kept = restarted.identity_for(None).unwrap();
+    assert_eq!(kept.fingerprint(), renewed.fingerprint());
+    assert!(manager.due(Timestamp::now()) > Timestamp::now());
+
+    // And if it has to be asked, its absence changes nothing.
+    let error = manager.renew(Timestamp::now()).await.unwrap_err();
+    assert!(matches!(error, AcmeError::Authority { .. }), "{error}");
+    assert_eq!(
+        restarted.identity_for(None).unwrap().fingerprint(),
+        renewed.fingerprint()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn http_01_answers_and_stale_nonces_are_got_over() {
+    let nonces = [("PEBBLE_WFE_NONCEREJECT", "20")];
+    let Some(pebble) = Pebble::start("acme-http", &json!({}), &nonces) else {
+        return;
+    };
+    let store = store();
+    let manager =
+        AcmeManager::new(pebble.config(&["a.example.org"], Challenge::Http01), &store).unwrap();
+    serve_http(&pebble, manager.http01()).await;
+    manager.renew(Timestamp::now()).await.unwrap();
+    assert_eq!(
+        store.identity_for(None).unwrap().info().names,
+        ["a.example.org"]
+    );
+    assert!(
+        manager
+            .http01()
+            .respond("/.well-known/acme-challenge/x")
+            .is_none()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dns_01_proves_wildcards() {
+    let Some(pebble) = Pebble::start("acme-dns", &json!({}), &[]) else {
+        return;
+    };
+    let dns = Arc::new(TestDns {
+        control: pebble.address("control"),
+        set: Mutex::default(),
+    });
+    let store = store();
+    let names = ["*.example.org", "example.org"];
+    let config = pebble.config(&names, Challenge::Dns01(Arc::clone(&dns) as _));
+    AcmeManager::new(config, &store)
+        .unwrap()
+        .renew(Timestamp::now())
+        .await
+        .unwrap();
+    let identity = store.identity_for(Some("any.example.org")).unwrap();
+    assert!(identity.covers("any.example.org") && identity.covers("example.org"));
+    assert!(
+        dns.set
+            .lock()
+            .unwrap()
+            .iter()
+            .all(|name| name == "_acme-challenge.example.org")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_external_account_is_used_and_its_absence_is_said() {
+    let more = json!({
+        "externalAccountBindingRequired": true,
+        "externalAccountMACKeys": { "kid-1": "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W" },
+    });
+    let Some(pebble) = Pebble::start("acme-external", &more, &[]) else {
+        return;
+    };
+    let store = store();
+    serve_tls(&pebble, &store).await;
+    let mut config = pebble.config(&["a.example.org"], Challenge::TlsAlpn01);
+    let error = AcmeManager::new(config.clone(), &store)
+        .unwrap()
+        .renew(Timestamp::now())
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("externalAccountRequired"),
+        "{error}"
+    );
+    let key = more["externalAccountMACKeys"]["kid-1"].as_str().unwrap();
+    config.external_account = ExternalAccount::new("kid-1", key);
+    assert!(!format!("{config:?}").contains(key));
+    AcmeManager::new(config, &store)
+        .unwrap()
+        .renew(Timestamp::now())
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_is_told_with_its_reason_and_followed_by_a_pause() {
+    let more = json!({ "domainBlocklist": ["blocked.example.org"] });
+    let Some(pebble) = Pebble::start("acme-refused", &more, &[]) else {
+        return;
+    };
+    let store = store();
+    let old = identity("old.test");
+    store.set("main", old.clone(), Timestamp::now());
+    let config = pebble.config(&["blocked.example.org"], Challenge::TlsAlpn01);
+    let manager = AcmeManager::new(config, &store).unwrap();
+    let now = Timestamp::now();
+    let error = manager.renew(now).await.unwrap_err();
+    assert!(error.to_string().contains("rejectedIdentifier"), "{error}");
+    assert_eq!(manager.due(now), now.plus(Duration::from_secs(60)));
+    assert_eq!(
+        store.identity_for(None).unwrap().fingerprint(),
+        old.fingerprint()
+    );
+
+    // Nobody listens where the authority looks.
+    let manager = AcmeManager::new(
+        pebble.config(&["a.example.org"], Challenge::TlsAlpn01),
+        &store,
+    )
+    .unwrap();
+    let error = manager.renew(now).await.unwrap_err();
+    assert!(
+        matches!(&error, AcmeError::Refused { name, .. } if name == "a.example.org"),
+        "{error}"
+    );
+    assert_eq!(
+        manager.due(now),
+        now.plus(Duration::from_secs(240)),
+        "the second failure in a row"
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_down_is_not_begun() {
+    let folder = folder("acme-storage");
+    let file = folder.join("file");
+    fs::write(&file, "").unwrap();
+    let mut config = AcmeConfig::new(file.join("below"), ["a.example.org"]);
+    config.directory = "https://localhost:1/dir".to_owned();
+    let manager = AcmeManager::new(config, &store()).unwrap();
+    let error = manager.renew(Timestamp::now()).await.unwrap_err();
+    assert!(matches!(error, AcmeError::Storage { .. }), "{error}");
+    let none: [&str; 0] = [];
+    assert!(matches!(
+        AcmeManager::new(AcmeConfig::new(&folder, none), &store()),
+        Err(AcmeError::NoNames)
+    ));
+}
+
+#[tokio::test]
+async fn a_hook_program_gets_verb_name_and_value() {
+    let folder = folder("acme-hook");
+    let (program, log) = (folder.join("hook"), folder.join("log"));
+    write_program(
+        &program,
+        &format!("#!/bin/sh\necho \"$@\" >>{}\n", log.display()),
+    );
+    let hook = DnsHook::new(&program).with_pause(Duration::ZERO);
+    hook.add_txt("_acme-challenge.a", "value").await.unwrap();
+    hook.remove_txt("_acme-challenge.a", "value").await.unwrap();
+    let said = fs::read_to_string(&log).unwrap();
+    assert_eq!(
+        said,
+        "add _acme-challenge.a value\nremove _acme-challenge.a value\n"
+    );
+    write_program(&program, "#!/bin/sh\necho no such zone >&2\nexit 3\n");
+    let error = hook.add_txt("a", "b").await.unwrap_err().to_string();
+    assert!(
+        error.contains("exit status: 3") && error.ends_with("no such zone"),
+        "{error}"
+    );
+    let error = DnsHook::new(folder.join("missing"))
+        .add_txt("a", "b")
+        .await
+        .unwrap_err();
+    assert!(matches!(error, DnsError::Spawn { .. }), "{error}");
+}
+
+fn write_program(path: &Path, text: &str) {
+    use std::os::unix::fs::PermissionsExt;
+
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
