@@ -106,32 +106,30 @@ fn decimal(byte: u8) -> Option<u32> {
     (value < 10).then(|| u32::from(value))
 }
 
-/// Reads a dotted quad at the start, and gives what follows it.
-pub(crate) fn v4(text: &[u8]) -> Option<(Ipv4Addr, &[u8])> {
-    let (a, rest) = octet(text)?;
-    let (b, rest) = octet(rest.strip_prefix(b".")?)?;
-    let (c, rest) = octet(rest.strip_prefix(b".")?)?;
-    let (d, rest) = octet(rest.strip_prefix(b".")?)?;
-    Some((Ipv4Addr::new(a, b, c, d), rest))
-}
-
-/// Reads one number of a dotted quad: one to three digits, no leading zero, at most 255.
+/// Reads a dotted quad at the start, and gives what follows it: four numbers of one to three
+/// digits, no leading zero, at most 255.
 #[inline]
-fn octet(text: &[u8]) -> Option<(u8, &[u8])> {
-    let (first, mut rest) = text.split_first()?;
-    let mut number = decimal(*first)?;
-    while let [digit, after @ ..] = rest {
-        let Some(digit) = decimal(*digit) else { break };
-        if number == 0 {
-            return None;
+pub(crate) fn v4(text: &[u8]) -> Option<(Ipv4Addr, &[u8])> {
+    let (mut bits, mut dots, mut end) = (0u32, 0, text.len());
+    // `None` before the first digit of a number.
+    let mut number = None;
+    for (at, byte) in text.iter().enumerate() {
+        if let Some(digit) = decimal(*byte) {
+            let before = number.unwrap_or(0);
+            if (before == 0 && number.is_some()) || before > 25 {
+                return None;
+            }
+            number = Some(before * 10 + digit);
+        } else if *byte == b'.' && dots < 3 {
+            bits = bits << 8 | number.take().filter(|number| *number < 256)?;
+            dots += 1;
+        } else {
+            end = at;
+            break;
         }
-        number = number * 10 + digit;
-        if number > 255 {
-            return None;
-        }
-        rest = after;
     }
-    Some((u8::try_from(number).ok()?, rest))
+    let last = number.filter(|number| *number < 256 && dots == 3)?;
+    Some((Ipv4Addr::from_bits(bits << 8 | last), text.get(end..)?))
 }
 
 /// Reads an IPv6 address; `None` for anything else, a zone included.

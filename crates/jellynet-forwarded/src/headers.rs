@@ -121,25 +121,41 @@ const ALIASES: [&[u8]; 7] = [
 ];
 
 impl Name {
-    /// Tells a name by its length first: nearly every header of nearly every request is told
-    /// from ours by that alone.
+    /// Tells a name by its first letter and its length: nearly every header of nearly every
+    /// request is told from ours by these alone.
     #[inline]
     pub(crate) fn of(name: &[u8]) -> Self {
-        let field = match name.len() {
-            4 => Field::Host,
-            9 if same(name, Field::Forwarded.name().as_bytes()) => Field::Forwarded,
-            10 if name.eq_ignore_ascii_case(b"connection") => return Self::Connection,
-            15 => Field::For,
-            16 if matches!(name.last(), Some(b'p' | b'P')) => return Self::rare(name),
-            16 if matches!(name.get(12), Some(b'p' | b'P')) => Field::Port,
-            16 => Field::ForwardedHost,
-            17 => Field::Proto,
-            18 if matches!(name.get(12), Some(b'p' | b'P')) => Field::Prefix,
-            9 | 11 | 14 | 18 | 19 | 20 | 24 => return Self::rare(name),
-            _ => return Self::Other,
+        let Some(first) = name.first() else {
+            return Self::Other;
         };
+        match (first | 0x20, name.len()) {
+            (b'x', 9..=24) => Self::x(name),
+            (b'h', 4) => Self::read(name, Field::Host),
+            (b'f', 9) => Self::read(name, Field::Forwarded),
+            (b'c', 10) if name.eq_ignore_ascii_case(b"connection") => Self::Connection,
+            (b'c' | b'f', 16) | (b't', 14) => Self::rare(name),
+            _ => Self::Other,
+        }
+    }
+
+    fn x(name: &[u8]) -> Self {
+        // The letter after `x-forwarded-`.
+        let letter = name.get(12).map(|letter| letter | 0x20);
+        match (letter, name.len()) {
+            (Some(b'f'), 15) => Self::read(name, Field::For),
+            (Some(b'p'), 17) => Self::read(name, Field::Proto),
+            (Some(b'h'), 16) => Self::read(name, Field::ForwardedHost),
+            (Some(b'p'), 16) => Self::read(name, Field::Port),
+            (Some(b'p'), 18) => Self::read(name, Field::Prefix),
+            _ => Self::rare(name),
+        }
+    }
+
+    #[inline]
+    fn read(name: &[u8], field: Field) -> Self {
         let expected = field.name().as_bytes();
-        if name.eq_ignore_ascii_case(expected) {
+        // `http` has names in lower case.
+        if name == expected || name.eq_ignore_ascii_case(expected) {
             Self::Read(field)
         } else if same(name, expected) {
             Self::Underscored
@@ -265,17 +281,10 @@ impl<'h> Seen<'h> {
         differs
     }
 
-    /// The elements of a header from the right. One line, the usual case, needs no second look
-    /// at the headers.
-    #[inline]
-    pub(crate) fn elements<H: Headers + ?Sized>(
-        &self,
-        field: Field,
-        headers: &'h H,
-    ) -> Elements<'h, impl Iterator<Item = &'h [u8]>> {
+    /// The elements of a header from the right.
+    pub(crate) fn elements(&self, field: Field) -> Elements<'h> {
         let sighting = self.sighting(field);
-        let others = sighting.several.then(|| headers.lines(field).skip(1));
-        Elements::new(sighting.last, others)
+        Elements::new(field, sighting.last, sighting.several)
     }
 }
 
@@ -334,7 +343,8 @@ mod tests {
             ("X-Forwarded-For", "b,c"),
         ];
         let seen = Seen::scan(headers.as_slice());
-        let elements: Vec<_> = seen.elements(Field::For, headers.as_slice()).collect();
+        let mut elements = seen.elements(Field::For);
+        let elements: Vec<_> = std::iter::from_fn(|| elements.next(headers.as_slice())).collect();
         assert_eq!(elements, [b"c", b"b", b"a"]);
         assert_eq!(seen.only(Field::For), None);
         assert_eq!(seen.only(Field::Host), Some(&b"h"[..]));

@@ -4,47 +4,61 @@
 //! the right makes that exact, byte for byte: whatever stands further left, an open quotation
 //! mark included, cannot change where an element begins.
 
+use crate::headers::{Field, Headers};
+
+/// How many lines of one header are read, from the last. Each proxy adds one at most.
+const MAX_LINES: usize = 64;
+
 /// The elements of a list header from the last to the first, over all its lines; empty elements
 /// are dropped (RFC 9110 § 5.6.1.2).
-pub(crate) struct Elements<'h, L> {
+#[derive(Clone, Copy)]
+pub(crate) struct Elements<'h> {
     rest: Option<&'h [u8]>,
-    /// The lines before the one that `rest` is in, last to first.
-    lines: Option<L>,
+    field: Field,
+    /// How many lines were begun, while there are more.
+    begun: Option<usize>,
 }
 
-impl<'h, L: Iterator<Item = &'h [u8]>> Elements<'h, L> {
-    pub(crate) const fn new(last: Option<&'h [u8]>, lines: Option<L>) -> Self {
-        Self { rest: last, lines }
+impl<'h> Elements<'h> {
+    /// Starts in the last line of the header; one line, the usual case, needs no second look at
+    /// the headers.
+    pub(crate) const fn new(field: Field, last: Option<&'h [u8]>, several: bool) -> Self {
+        Self {
+            rest: last,
+            field,
+            begun: if several { Some(1) } else { None },
+        }
+    }
+
+    /// The next element to the left.
+    #[inline]
+    pub(crate) fn next<H: Headers + ?Sized>(&mut self, headers: &'h H) -> Option<&'h [u8]> {
+        loop {
+            while let Some(line) = self.rest {
+                let (rest, element) = split_last(line);
+                self.rest = rest;
+                let element = trim(element);
+                if !element.is_empty() {
+                    return Some(element);
+                }
+            }
+            self.rest = Some(self.next_line(headers)?);
+        }
+    }
+
+    fn next_line<H: Headers + ?Sized>(&mut self, headers: &'h H) -> Option<&'h [u8]> {
+        let begun = self.begun?;
+        let line = headers.lines(self.field).nth(begun);
+        self.begun = (line.is_some() && begun < MAX_LINES).then_some(begun + 1);
+        line
     }
 
     /// Whether anything that is no separator is left in this line, or a line is left.
-    pub(crate) fn has_more(&self) -> bool {
+    pub(crate) fn has_more<H: Headers + ?Sized>(&self, headers: &'h H) -> bool {
         let separator = |byte: &u8| matches!(byte, b',' | b' ' | b'\t');
-        self.lines.is_some() || self.rest.is_some_and(|rest| !rest.iter().all(separator))
-    }
-}
-
-impl<'h, L: Iterator<Item = &'h [u8]>> Iterator for Elements<'h, L> {
-    type Item = &'h [u8];
-
-    #[inline]
-    fn next(&mut self) -> Option<&'h [u8]> {
-        loop {
-            let Some(line) = self.rest else {
-                self.rest = self.lines.as_mut()?.next();
-                if self.rest.is_none() {
-                    self.lines = None;
-                }
-                self.rest?;
-                continue;
-            };
-            let (rest, element) = split_last(line);
-            self.rest = rest;
-            let element = trim(element);
-            if !element.is_empty() {
-                return Some(element);
-            }
-        }
+        let in_line = self.rest.is_some_and(|rest| !rest.iter().all(separator));
+        let begun = self.begun;
+        in_line || begun.is_some_and(|begun| headers.lines(self.field).nth(begun).is_some())
     }
 }
 
@@ -101,10 +115,21 @@ pub(crate) fn unquoted(element: &[u8]) -> &[u8] {
 mod tests {
     use super::*;
 
-    fn elements<'a>(lines: &[&'a str]) -> Vec<&'a str> {
-        let mut lines = lines.iter().rev().map(|line| line.as_bytes());
-        let elements = Elements::new(lines.next(), Some(lines));
-        elements.map(|e| std::str::from_utf8(e).unwrap()).collect()
+    fn all<'a>(lines: &[&'a str]) -> Vec<&'a str> {
+        let headers: Vec<_> = lines.iter().map(|line| ("Forwarded", *line)).collect();
+        let last = lines.last().map(|line| line.as_bytes());
+        let mut elements = Elements::new(Field::Forwarded, last, lines.len() > 1);
+        let mut found = Vec::new();
+        while let Some(element) = elements.next(headers.as_slice()) {
+            let element = std::str::from_utf8(element).unwrap();
+            found.push(
+                lines
+                    .iter()
+                    .find_map(|l| l.find(element).map(|at| &l[at..at + element.len()]))
+                    .unwrap(),
+            );
+        }
+        found
     }
 
     #[test]
@@ -134,21 +159,22 @@ mod tests {
             (&[r#"a", b"#], &["b", r#"a""#], "so is a closing one"),
             (&[], &[], "nothing"),
         ] {
-            assert_eq!(elements(lines), expected, "{why}");
+            assert_eq!(all(lines), expected, "{why}");
         }
     }
 
     #[test]
     fn what_is_left_is_seen_without_reading_it() {
+        let none: &[(&str, &str)] = &[];
         for (line, expected) in [
             ("a, b", true),
             (", b", false),
             (" ,\t, b", false),
             ("b", false),
         ] {
-            let mut elements = Elements::new(Some(line.as_bytes()), None::<std::iter::Empty<_>>);
-            elements.next();
-            assert_eq!(elements.has_more(), expected, "{line}");
+            let mut elements = Elements::new(Field::For, Some(line.as_bytes()), false);
+            elements.next(none);
+            assert_eq!(elements.has_more(none), expected, "{line}");
         }
     }
 }

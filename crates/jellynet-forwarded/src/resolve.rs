@@ -133,7 +133,7 @@ impl Rules {
             return resolved;
         };
         let start = match connection.preamble {
-            None => Start::at_peer(peer, contract),
+            None => Start::at_peer(contract),
             Some(preamble) => {
                 resolved.take_scheme(preamble.tls);
                 match self.start_behind(preamble) {
@@ -188,7 +188,7 @@ impl Rules {
                 (true, true) => {
                     let one = walk::x_forwarded(self, start, seen, headers);
                     let other = walk::forwarded(self, start, seen, headers);
-                    one.agreed(other, start, resolved.scheme, resolved.host)
+                    one.agreed(other, start, resolved)
                 }
             },
         }

@@ -54,6 +54,12 @@ impl Settings {
             None => parts.extensions.remove::<ClientAddr>(),
         };
         parts.extensions.insert(origin);
+        // Found in a framework's own type: whoever comes behind looks for ours.
+        if let Some(peer) = peer
+            && parts.extensions.get() != Some(&peer)
+        {
+            parts.extensions.insert(peer);
+        }
     }
 
     #[expect(

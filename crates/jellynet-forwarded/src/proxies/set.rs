@@ -45,10 +45,11 @@ impl ProxySet {
     #[must_use]
     #[inline]
     pub fn contract(&self, ip: IpAddr) -> Option<Contract> {
-        let net = self.addresses.longest_match(ip)?;
         if self.contracts.is_empty() {
-            return Some(Contract::STANDARD);
+            let is_known = self.addresses.contains(ip);
+            return is_known.then_some(Contract::STANDARD);
         }
+        let net = self.addresses.longest_match(ip)?;
         let found = self.contracts.binary_search_by_key(&net, |(net, _)| *net);
         let found = found.ok().and_then(|at| self.contracts.get(at));
         Some(found.map_or(Contract::STANDARD, |(_, contract)| *contract))

@@ -10,7 +10,7 @@ use crate::rfc7239::Element;
 use crate::rules::Rules;
 use crate::scheme::Scheme;
 
-use jellynet_netif::PeerAddr;
+use super::Resolved;
 
 /// The longest prefix of a path that is taken from a proxy.
 const MAX_PREFIX: usize = 256;
@@ -25,7 +25,7 @@ pub(super) struct Start {
 }
 
 impl Start {
-    pub(super) const fn at_peer(_: PeerAddr, contract: Contract) -> Self {
+    pub(super) const fn at_peer(contract: Contract) -> Self {
         Self {
             at: None,
             hops: 0,
@@ -90,13 +90,8 @@ impl<'h> Answer<'h> {
     ///
     /// What only one of them says about scheme or host must be what holds anyway: a client that
     /// adds the other family must gain nothing by it.
-    pub(super) fn agreed(
-        mut self,
-        other: Self,
-        start: Start,
-        scheme: Scheme,
-        host: Option<Host<'h>>,
-    ) -> Self {
+    pub(super) fn agreed(mut self, other: Self, start: Start, own: &Resolved<'h>) -> Self {
+        let (scheme, host) = (own.scheme, own.host);
         let same_client =
             self.stop == other.stop && self.at.map(|node| node.ip) == other.at.map(|node| node.ip);
         let same_scheme =
@@ -130,7 +125,7 @@ trait Hops<'h> {
 }
 
 /// Walks while each address is a known proxy.
-fn walk<'h>(rules: &Rules, start: Start, mut hops: impl Hops<'h>) -> Answer<'h> {
+fn walk<'h>(rules: &Rules, start: Start, hops: &mut impl Hops<'h>) -> Answer<'h> {
     let Start {
         at,
         hops: walked,
@@ -178,58 +173,59 @@ pub(super) fn x_forwarded<'h, H: Headers + ?Sized>(
     seen: &Seen<'h>,
     headers: &'h H,
 ) -> Answer<'h> {
-    let list = |field| seen.elements(field, headers);
-    let hops = XForwarded {
+    let mut hops = XForwarded {
         rules,
-        nodes: list(Field::For),
-        protos: list(Field::Proto),
-        hosts: list(Field::ForwardedHost),
-        ports: list(Field::Port),
-        prefixes: list(Field::Prefix),
+        headers,
+        nodes: seen.elements(Field::For),
+        protos: seen.elements(Field::Proto),
+        hosts: seen.elements(Field::ForwardedHost),
+        ports: seen.elements(Field::Port),
+        prefixes: seen.elements(Field::Prefix),
         first: true,
     };
-    walk(rules, start, hops)
+    walk(rules, start, &mut hops)
 }
 
 /// The lists of `X-Forwarded-*`. Each proxy takes its own element off the right end of the lists
 /// that its contract says it sets, so that scheme and host stay paired with their hop even where
 /// one proxy of a chain sets fewer headers than another.
-struct XForwarded<'r, 'h, L> {
+struct XForwarded<'r, 'h, H: ?Sized> {
     rules: &'r Rules,
-    nodes: Elements<'h, L>,
-    protos: Elements<'h, L>,
-    hosts: Elements<'h, L>,
-    ports: Elements<'h, L>,
-    prefixes: Elements<'h, L>,
+    headers: &'h H,
+    nodes: Elements<'h>,
+    protos: Elements<'h>,
+    hosts: Elements<'h>,
+    ports: Elements<'h>,
+    prefixes: Elements<'h>,
     first: bool,
 }
 
-impl<'h, L: Iterator<Item = &'h [u8]>> XForwarded<'_, 'h, L> {
+impl<'h, H: Headers + ?Sized> XForwarded<'_, 'h, H> {
     fn apply(&mut self, contract: Contract, origin: &mut Origin<'h>, audit: &mut Audit) {
         if contract.sets(Contract::PROTO)
-            && let Some(text) = self.protos.next()
+            && let Some(text) = self.protos.next(self.headers)
         {
             origin.take_scheme(unquoted(text), audit);
         }
         if contract.sets(Contract::HOST)
-            && let Some(text) = self.hosts.next()
+            && let Some(text) = self.hosts.next(self.headers)
         {
             origin.take_host(unquoted(text), self.rules, audit);
         }
         if contract.sets(Contract::PORT)
-            && let Some(text) = self.ports.next()
+            && let Some(text) = self.ports.next(self.headers)
         {
             origin.port = port_number(text).filter(|port| *port != 0).or(origin.port);
         }
         if contract.sets(Contract::PREFIX)
-            && let Some(text) = self.prefixes.next()
+            && let Some(text) = self.prefixes.next(self.headers)
         {
             origin.prefix = prefix(text).or(origin.prefix);
         }
     }
 }
 
-impl<'h, L: Iterator<Item = &'h [u8]>> Hops<'h> for XForwarded<'_, 'h, L> {
+impl<'h, H: Headers + ?Sized> Hops<'h> for XForwarded<'_, 'h, H> {
     #[inline]
     fn next(
         &mut self,
@@ -238,7 +234,9 @@ impl<'h, L: Iterator<Item = &'h [u8]>> Hops<'h> for XForwarded<'_, 'h, L> {
         audit: &mut Audit,
     ) -> Result<Node, Stop> {
         let first = std::mem::take(&mut self.first);
-        let element = contract.sets(Contract::FOR).then(|| self.nodes.next());
+        let element = contract
+            .sets(Contract::FOR)
+            .then(|| self.nodes.next(self.headers));
         let Some(element) = element.flatten() else {
             // Without any X-Forwarded-For the rightmost values are still the peer's own.
             if first {
@@ -252,7 +250,7 @@ impl<'h, L: Iterator<Item = &'h [u8]>> Hops<'h> for XForwarded<'_, 'h, L> {
     }
 
     fn has_more(&self) -> bool {
-        self.nodes.has_more()
+        self.nodes.has_more(self.headers)
     }
 }
 
@@ -262,24 +260,31 @@ pub(super) fn forwarded<'h, H: Headers + ?Sized>(
     seen: &Seen<'h>,
     headers: &'h H,
 ) -> Answer<'h> {
-    let elements = seen.elements(Field::Forwarded, headers);
-    walk(rules, start, Rfc7239 { rules, elements })
+    let mut hops = Rfc7239 {
+        rules,
+        headers,
+        elements: seen.elements(Field::Forwarded),
+    };
+    walk(rules, start, &mut hops)
 }
 
 /// The elements of `Forwarded`, which pair by themselves.
-struct Rfc7239<'r, 'h, L> {
+struct Rfc7239<'r, 'h, H: ?Sized> {
     rules: &'r Rules,
-    elements: Elements<'h, L>,
+    headers: &'h H,
+    elements: Elements<'h>,
 }
 
-impl<'h, L: Iterator<Item = &'h [u8]>> Hops<'h> for Rfc7239<'_, 'h, L> {
+impl<'h, H: Headers + ?Sized> Hops<'h> for Rfc7239<'_, 'h, H> {
     fn next(
         &mut self,
         contract: Contract,
         origin: &mut Origin<'h>,
         audit: &mut Audit,
     ) -> Result<Node, Stop> {
-        let element = contract.sets(Contract::FOR).then(|| self.elements.next());
+        let element = contract
+            .sets(Contract::FOR)
+            .then(|| self.elements.next(self.headers));
         let element = element.flatten().ok_or(Stop::Missing)?;
         let element = Element::parse(element).ok_or(Stop::Malformed)?;
         let node = element.node.ok_or(Stop::Unknown)?;
@@ -298,7 +303,7 @@ impl<'h, L: Iterator<Item = &'h [u8]>> Hops<'h> for Rfc7239<'_, 'h, L> {
     }
 
     fn has_more(&self) -> bool {
-        self.elements.has_more()
+        self.elements.has_more(self.headers)
     }
 }
 
