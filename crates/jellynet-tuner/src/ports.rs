@@ -10,14 +10,17 @@
 //!    away in silence.
 //! 6. When nothing is free, the error says who holds what.
 
+mod bind;
 mod drops;
+mod error;
 mod holders;
 mod lease;
 mod policy;
 mod rcvbuf;
 
 pub use self::drops::DropCounter;
+pub use self::error::PortError;
 pub use self::holders::{Holder, PortHolder};
-pub use self::lease::{PortError, PortLease, Reservation, RtpPair, TunerPorts};
+pub use self::lease::{PortLease, Reservation, RtpPair, TunerPorts};
 pub use self::policy::{BindAt, Order, PortPolicy};
 pub use self::rcvbuf::{Granted, RxOptions};

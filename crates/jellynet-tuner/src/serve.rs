@@ -6,6 +6,7 @@
 //! | `GET /{device}/{channel}` | 200, `video/mp2t`, the stream until the client leaves |
 //! | `GET /{device}/{channel}?tuner=1` | the same, on that tuner only |
 //! | `HEAD` of the same | 200 without tuning |
+//! | a tuner that is no number | 400 |
 //! | another method | 405 |
 //! | another path, or a channel that is none | 404 |
 //! | a device that does not answer | 502 |
@@ -66,9 +67,12 @@ impl TunerService {
             Err(error) => return plain(StatusCode::NOT_FOUND, error.to_string()),
         };
         let mut request = TuneRequest::new(channel);
-        request.tuner = query
-            .split('&')
-            .find_map(|q| q.strip_prefix("tuner=")?.parse().ok());
+        if let Some(tuner) = query.split('&').find_map(|q| q.strip_prefix("tuner=")) {
+            let Ok(tuner) = tuner.parse() else {
+                return plain(StatusCode::BAD_REQUEST, format!("no tuner number: {tuner}"));
+            };
+            request.tuner = Some(tuner);
+        }
         let Some(device) = self.device(&name).await else {
             return plain(StatusCode::NOT_FOUND, format!("no such device: {name}"));
         };

@@ -11,6 +11,7 @@ mod source;
 mod state;
 mod stream;
 mod tuner;
+mod variables;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -42,6 +43,8 @@ pub struct Simulator {
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
+    /// The keepalive sink once more, to look into it at once.
+    sink: std::net::UdpSocket,
 }
 
 impl Shared {
@@ -63,8 +66,9 @@ impl Simulator {
     pub async fn start(config: SimConfig) -> io::Result<Self> {
         let (listener, discovery) = listen(config.address, config.port)?;
         let control = listener.local_addr()?;
-        let keepalive = stream_socket(SocketAddr::new(config.address, config.stream_port))?;
-        let stream_port = keepalive.local_addr()?.port();
+        let sink = stream_socket(SocketAddr::new(config.address, config.stream_port))?;
+        let stream_port = sink.local_addr()?.port();
+        let keepalive = UdpSocket::from_std(sink.try_clone()?)?;
         let http = match config.http_port {
             Some(port) => Some(TcpListener::bind((config.address, port)).await?),
             None => None,
@@ -77,6 +81,7 @@ impl Simulator {
         let state = State::new(config, stream_port, http_address, Instant::now());
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
+            sink,
         });
         let mut tasks = vec![
             tokio::spawn(discovery::answer(Arc::clone(&shared), discovery)),
@@ -182,7 +187,7 @@ fn tcp_listener(at: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// A socket on the stream port, which the keepalive sink and every stream share.
-fn stream_socket(at: SocketAddr) -> io::Result<UdpSocket> {
+fn stream_socket(at: SocketAddr) -> io::Result<std::net::UdpSocket> {
     let socket = Socket::new(Domain::for_address(at), Type::DGRAM, Some(Protocol::UDP))?;
     if at.is_ipv6() {
         socket.set_only_v6(true)?;
@@ -190,5 +195,5 @@ fn stream_socket(at: SocketAddr) -> io::Result<UdpSocket> {
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&at.into())?;
-    UdpSocket::from_std(socket.into())
+    Ok(socket.into())
 }

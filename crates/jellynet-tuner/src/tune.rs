@@ -1,7 +1,8 @@
 //! Tuning: from a channel to a stream that any number of readers share.
 //!
-//! 1. A free tuner is one without lock, target and channel; the one that failed last is tried
-//!    last. It is locked with a key that the journal knows first.
+//! 1. A free tuner is one without lock, target and channel; one that was only left tuned comes
+//!    second, one that failed before comes last. It is locked with a key that the journal knows
+//!    first.
 //! 2. Channel, then signal, then programme, then a keepalive from the receiving port, and only
 //!    then the target: a firewall or an address translator lets the stream in because the
 //!    keepalive went out.
@@ -11,6 +12,7 @@
 //! 5. Silence is looked into: the target is set anew on the same port, a lost lock or device ends
 //!    the stream with its reason.
 
+mod choose;
 mod config;
 mod error;
 mod hub;

@@ -1,87 +1,20 @@
 //! Leasing and giving back.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::ops::RangeInclusive;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use socket2::{Domain, Protocol, Socket, Type};
 use tokio::time::Instant;
 
+use super::bind::{bind, local_address, with_port};
+use super::error::PortError;
 use super::holders::{Holder, PortHolder, look_up};
 use super::policy::{BindAt, Order, PortPolicy, Random, candidates};
-use super::rcvbuf::{Granted, RxOptions, grant};
+use super::rcvbuf::{Granted, RxOptions};
 
 /// How many holders an error names.
 const NAMED: usize = 16;
-
-/// Why no port was leased.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PortError {
-    /// Every port of the range is taken.
-    #[error(
-        "no free UDP port in {}-{} at {at}: {ours} in use by this program, {others} by others, \
-         {denied} refused by the system{}",
-        range.start(), range.end(), Listed(sample)
-    )]
-    Exhausted {
-        /// The range.
-        range: RangeInclusive<u16>,
-        /// The address.
-        at: IpAddr,
-        /// How many ports were tried.
-        tried: usize,
-        /// How many are leased to streams of this program.
-        ours: usize,
-        /// How many other programs hold.
-        others: usize,
-        /// How many the system refuses to everyone.
-        denied: usize,
-        /// Who holds the first sixteen.
-        sample: Vec<PortHolder>,
-    },
-    /// This host has no route to the device.
-    #[error("no route to {device}")]
-    NoRoute {
-        /// The device.
-        device: SocketAddr,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// This host does not have the address.
-    #[error("not an address of this host: {at}")]
-    NotLocal {
-        /// The address.
-        at: IpAddr,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Anything else.
-    #[error("cannot {operation} at {at}")]
-    Os {
-        /// What was attempted.
-        operation: &'static str,
-        /// The address and port.
-        at: SocketAddr,
-        /// What the system said.
-        source: io::Error,
-    },
-}
-
-struct Listed<'a>(&'a [PortHolder]);
-
-impl fmt::Display for Listed<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (n, holder) in self.0.iter().enumerate() {
-            let separator = if n == 0 { ": " } else { ", " };
-            write!(f, "{separator}{holder}")?;
-        }
-        Ok(())
-    }
-}
 
 /// Leases ports of one policy. Clones share what is leased.
 #[derive(Clone, Debug)]
@@ -434,60 +367,4 @@ impl Drop for Reservation {
             state.resting.insert(self.port, now);
         }
     }
-}
-
-/// The local address for a lease; port 0, but an IPv6 scope where one is needed.
-fn local_address(at: BindAt) -> Result<SocketAddr, PortError> {
-    match at {
-        BindAt::Exact(ip) => Ok(SocketAddr::new(ip, 0)),
-        BindAt::AnyV4 => Ok(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0)),
-        BindAt::AnyV6 => Ok(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 0)),
-        BindAt::Towards(device) => {
-            let any: IpAddr = match device {
-                SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-                SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-            };
-            // Connecting a UDP socket sends nothing: the kernel only looks up the route.
-            let probe = UdpSocket::bind((any, 0));
-            let local = probe.and_then(|probe| {
-                probe.connect(device)?;
-                probe.local_addr()
-            });
-            local.map_err(|source| PortError::NoRoute { device, source })
-        }
-    }
-}
-
-const fn with_port(mut at: SocketAddr, port: u16) -> SocketAddr {
-    at.set_port(port);
-    at
-}
-
-fn bind(at: SocketAddr, rx: RxOptions) -> Result<(UdpSocket, Granted), PortError> {
-    let os = |operation: &'static str| {
-        move |source| PortError::Os {
-            operation,
-            at,
-            source,
-        }
-    };
-    let socket = Socket::new(Domain::for_address(at), Type::DGRAM, Some(Protocol::UDP))
-        .map_err(os("open a socket"))?;
-    if at.is_ipv6() {
-        // A dual socket would collide with every IPv4 socket on the same port.
-        socket.set_only_v6(true).map_err(os("restrict to IPv6"))?;
-    }
-    socket.bind(&at.into()).map_err(|source| {
-        if source.kind() == io::ErrorKind::AddrNotAvailable {
-            PortError::NotLocal {
-                at: at.ip(),
-                source,
-            }
-        } else {
-            os("bind")(source)
-        }
-    })?;
-    let granted = grant(&socket, rx).map_err(os("size the receive buffer"))?;
-    socket.set_nonblocking(true).map_err(os("stop blocking"))?;
-    Ok((socket.into(), granted))
 }

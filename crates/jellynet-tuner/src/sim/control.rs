@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use super::Shared;
 use super::config::Faults;
+use super::stream::take_keepalives;
 use crate::wire::{Frame, FrameDecoder, GetSetReply, GetSetRequest, PacketType, TlvWriter, Tlvs};
 
 pub(super) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
@@ -61,6 +62,7 @@ async fn converse(shared: Arc<Shared>, mut stream: TcpStream) -> io::Result<()> 
 }
 
 fn answer(shared: &Shared, request: &GetSetRequest, asker: IpAddr, local: IpAddr) -> GetSetReply {
+    take_keepalives(shared);
     shared.lock().answer(request, asker, local, Instant::now())
 }
 

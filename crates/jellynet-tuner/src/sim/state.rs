@@ -1,15 +1,19 @@
 //! The device's variables, without I/O.
 
-use std::fmt::Write as _;
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
 use tokio::time::Instant;
 
 use super::config::SimConfig;
 use super::tuner::{Lock, Target, Tuner};
+use super::variables::{get, permit, set};
 use crate::wire::{
     DeviceAuth, DeviceType, DiscoverReply, DiscoverRequest, GetSetReply, GetSetRequest,
 };
+
+/// How many keepalives are remembered.
+const GREETINGS: usize = 64;
 
 /// What the device did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,6 +43,9 @@ pub struct TunerView {
     pub target: Option<SocketAddr>,
     /// Whether it sends.
     pub sending: bool,
+    /// Whether a keepalive from the target came before the target was set, so that a firewall
+    /// there lets the stream in.
+    pub greeted: bool,
     /// Why it stopped, as in `/tunerN/debug`.
     pub stop_reason: u32,
 }
@@ -59,6 +66,8 @@ pub(super) struct State {
     pub(super) stream_port: u16,
     pub(super) http: Option<SocketAddr>,
     started: Instant,
+    /// Who sent keepalives lately.
+    greetings: VecDeque<SocketAddr>,
 }
 
 /// What a stream task has to do.
@@ -85,6 +94,7 @@ impl State {
             stream_port,
             http,
             started: now,
+            greetings: VecDeque::new(),
         }
     }
 
@@ -96,6 +106,7 @@ impl State {
             channel: tuner.channel.clone(),
             target: tuner.target.map(|target| target.to),
             sending: tuner.sending,
+            greeted: tuner.greeted,
             stop_reason: tuner.stop_reason,
         })
     }
@@ -135,6 +146,10 @@ impl State {
 
     pub(super) fn keepalive(&mut self, from: SocketAddr, now: Instant) {
         self.stats.keepalives += 1;
+        if self.greetings.len() == GREETINGS {
+            self.greetings.pop_front();
+        }
+        self.greetings.push_back(from);
         let receivers = self.tuners.iter_mut();
         for tuner in receivers.filter(|t| t.target.is_some_and(|target| target.to == from)) {
             tuner.keepalive = now;
@@ -217,171 +232,14 @@ impl State {
             Some(value) => {
                 permit(config, tuner, variable, value, request.lock_key)?;
                 set(config, tuner, variable, value, (asker, local), now)?;
+                if variable == "target" {
+                    let target = tuner.target.map(|target| target.to);
+                    tuner.greeted = target.is_some_and(|to| self.greetings.contains(&to));
+                }
                 get(config, tuner, variable)
             }
         }
     }
-}
-
-/// Whether the asker may set the variable.
-fn permit(
-    config: &SimConfig,
-    tuner: &Tuner,
-    variable: &str,
-    value: &str,
-    key: Option<u32>,
-) -> Result<(), String> {
-    if config.faults.busy {
-        return Err("tuner busy".into());
-    }
-    if variable == "lockkey" && value == "force" {
-        return Ok(());
-    }
-    match tuner.lock {
-        Some(lock) if key != Some(lock.key) => Err(format!("resource locked by {}", lock.owner)),
-        _ => Ok(()),
-    }
-}
-
-fn get(config: &SimConfig, tuner: &Tuner, variable: &str) -> Answer {
-    Ok(match variable {
-        "channel" => tuner.channel.clone(),
-        "vchannel" => tuner.virtual_channel.clone(),
-        "channelmap" => tuner.map.clone(),
-        "program" => tuner.program.clone(),
-        "filter" => tuner.filter.clone(),
-        "target" => match tuner.target {
-            Some(Target { to, rtp: true, .. }) => format!("rtp://{to}"),
-            Some(Target { to, .. }) => format!("udp://{to}"),
-            None => "none".into(),
-        },
-        "lockkey" => {
-            let owner = config
-                .faults
-                .locked_by
-                .or_else(|| tuner.lock.map(|lock| lock.owner));
-            owner.map_or_else(|| "none".into(), |owner| owner.to_string())
-        }
-        "status" => status(config, tuner),
-        "vstatus" => format!(
-            "vch={} name= auth=unspecified cci=none",
-            tuner.virtual_channel
-        ),
-        "streaminfo" => streaminfo(config, tuner),
-        "plpinfo" => "none".into(),
-        "debug" => {
-            let status = status(config, tuner);
-            let (pps, stop) = (pps(config, tuner), tuner.stop_reason);
-            format!(
-                "tun: {status}\ndev: bps=0 resync=0 overflow=0\nts: bps=0 te=0 crc=0\nnet: pps={pps} err=0 stop={stop}\n"
-            )
-        }
-        _ => return Err("unknown getset variable".into()),
-    })
-}
-
-fn set(
-    config: &SimConfig,
-    tuner: &mut Tuner,
-    variable: &str,
-    value: &str,
-    (asker, local): (IpAddr, IpAddr),
-    now: Instant,
-) -> Result<(), String> {
-    let value = value.to_owned();
-    match variable {
-        "channel" => {
-            let valid = value == "none"
-                || value
-                    .split_once(':')
-                    .is_some_and(|(_, n)| n.parse::<u32>().is_ok());
-            if !valid {
-                return Err("invalid channel".into());
-            }
-            tuner.channel = value;
-            tuner.virtual_channel = "none".into();
-            tuner.program = "none".into();
-        }
-        "vchannel" => {
-            let known = config
-                .channels
-                .iter()
-                .find(|c| c.programs.iter().any(|p| p.1 == value));
-            let channel = known.ok_or("unknown virtual channel")?;
-            tuner.channel = format!("{}:{}", channel.modulation, channel.frequency);
-            tuner.virtual_channel = value;
-        }
-        "channelmap" => tuner.map = value,
-        "program" => tuner.program = value,
-        "filter" => tuner.filter = value,
-        "target" => tuner.aim(target(config, &value, local)?, now),
-        "lockkey" => match value.as_str() {
-            "none" | "force" => tuner.lock = None,
-            key => {
-                let key = key.parse().ok().filter(|key| *key != 0);
-                let key = key.ok_or("invalid lockkey")?;
-                tuner.lock = Some(Lock { key, owner: asker });
-            }
-        },
-        _ => return Err("unknown getset variable".into()),
-    }
-    Ok(())
-}
-
-fn target(config: &SimConfig, value: &str, local: IpAddr) -> Result<Option<Target>, String> {
-    if value == "none" {
-        return Ok(None);
-    }
-    let (scheme, address) = value.split_once("://").ok_or("invalid target")?;
-    // The vendor's client appends a path or options for some models.
-    let address = address.split([' ', '/']).next().unwrap_or_default();
-    let to = address.parse().map_err(|_| "invalid target")?;
-    let rtp = match scheme {
-        "rtp" if config.rtp => true,
-        "udp" => false,
-        _ => return Err("unsupported protocol".into()),
-    };
-    let from = local;
-    Ok(Some(Target { to, rtp, from }))
-}
-
-fn pps(config: &SimConfig, tuner: &Tuner) -> u32 {
-    if tuner.sending && tuner.signal(config).is_some() && !config.faults.no_data {
-        config.packets_per_second
-    } else {
-        0
-    }
-}
-
-fn status(config: &SimConfig, tuner: &Tuner) -> String {
-    let channel = &tuner.channel;
-    if channel == "none" {
-        return "ch=none lock=none ss=0 snq=0 seq=0 bps=0 pps=0".into();
-    }
-    let faults = &config.faults;
-    let pps = pps(config, tuner);
-    match tuner.signal(config) {
-        Some(_) if faults.no_lock => {
-            format!("ch={channel} lock=(qam128) ss=80 snq=40 seq=0 bps=0 pps=0")
-        }
-        Some(signal) if !faults.no_signal => format!(
-            "ch={channel} lock={} ss=83 snq=90 seq=100 bps=19394080 pps={pps}",
-            signal.modulation
-        ),
-        _ => format!("ch={channel} lock=none ss=12 snq=0 seq=0 bps=0 pps=0"),
-    }
-}
-
-fn streaminfo(config: &SimConfig, tuner: &Tuner) -> String {
-    let Some(signal) = tuner.signal(config) else {
-        return "none".into();
-    };
-    let mut text = String::new();
-    for (number, channel, name) in &signal.programs {
-        let _ = writeln!(text, "{number}: {channel} {name}");
-    }
-    text.push_str("tsid=0x0b5d\n");
-    text
 }
 
 const HELP: &str = "Supported configuration options:\n\

@@ -32,6 +32,16 @@ pub(super) async fn keepalives(shared: Arc<Shared>, socket: UdpSocket) {
     }
 }
 
+/// Takes the keepalives that came before the command that is being answered.
+pub(super) fn take_keepalives(shared: &Shared) {
+    let mut buffer = [0; 16];
+    while let Ok((length, from)) = shared.sink.recv_from(&mut buffer) {
+        if length == 4 {
+            shared.lock().keepalive(from, Instant::now());
+        }
+    }
+}
+
 /// Sends the stream of one tuner, whenever it has one.
 pub(super) async fn send(shared: Arc<Shared>, tuner: u8) {
     let mut tick = interval(TICK);
@@ -88,9 +98,10 @@ impl Stream {
         };
         let socket = stream_socket(SocketAddr::new(sending.target.from, port))?;
         // Connected, so that an ICMP answer becomes an error.
-        socket2::SockRef::from(&socket).connect(&sending.target.to.into())?;
+        socket.connect(sending.target.to)?;
+        let socket = UdpSocket::from_std(socket)?;
         let injector = match state.config.faults.injector {
-            Some(ip) => Some(stream_socket(SocketAddr::new(ip, 0))?),
+            Some(ip) => Some(UdpSocket::from_std(stream_socket(SocketAddr::new(ip, 0))?)?),
             None => None,
         };
         Ok(Self {

@@ -35,6 +35,8 @@ pub(super) struct Tuner {
     pub(super) active: Instant,
     pub(super) keepalive: Instant,
     pub(super) sending: bool,
+    /// Whether a keepalive from the target came before the target was set.
+    pub(super) greeted: bool,
     pub(super) stop_reason: u32,
     /// Counts the streams, each of which has its own SSRC.
     pub(super) generation: u32,
@@ -53,6 +55,7 @@ impl Tuner {
             active: now,
             keepalive: now,
             sending: false,
+            greeted: false,
             stop_reason: 0,
             generation: 0,
         }

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::config::{TuneRequest, TunersConfig};
-use super::error::{BusyReason, OpenError};
+use super::error::OpenError;
 use super::hub::Hub;
 use super::lock::TunerLock;
 use super::pump::{Keepalive, Receiver, discard, pump};
@@ -19,16 +19,13 @@ use crate::channel::Channel;
 use crate::control::{Control, ControlError};
 use crate::discover::Device;
 use crate::doctor::Blocked;
-use crate::journal::{HeldLock, Journal};
+use crate::journal::Journal;
 use crate::ports::{BindAt, DropCounter, PortLease, TunerPorts};
 use crate::rx::{Assembler, AssemblerConfig};
 use crate::status::{StopReason, TunerStatus};
 
 /// How often a tuner is asked for its signal: right after tuning it still shows the old one.
 pub(super) const POLL: Duration = Duration::from_millis(250);
-
-/// More tuners than any device has.
-const MOST_TUNERS: u8 = 16;
 
 /// What opening needs of its surroundings.
 pub(super) struct Opening<'a> {
@@ -86,62 +83,6 @@ impl Opening<'_> {
         leased.map_err(OpenError::Port)
     }
 
-    /// The first free tuner, locked.
-    pub(super) async fn lock(
-        &self,
-        device: &Device,
-        wanted: Option<u8>,
-        mut control: Control,
-    ) -> Result<TunerLock, OpenError> {
-        let address = control.device();
-        let count = match device.tuner_count {
-            0 => MOST_TUNERS,
-            count => count,
-        };
-        let candidates: Vec<u8> = match wanted {
-            Some(tuner) => vec![tuner],
-            None => self.order.iter().copied().filter(|t| *t < count).collect(),
-        };
-        let mut busy = Vec::new();
-        for tuner in candidates {
-            match busy_reason(&mut control, tuner).await {
-                Ok(None) => {}
-                Ok(Some(reason)) => {
-                    busy.push((tuner, reason));
-                    continue;
-                }
-                // The device has fewer tuners than it was asked for.
-                Err(ControlError::UnknownVariable { .. }) if busy.is_empty() => {
-                    return Err(OpenError::NoSuchTuner {
-                        device: address,
-                        tuner,
-                    });
-                }
-                Err(ControlError::UnknownVariable { .. }) => break,
-                Err(error) => return Err(OpenError::Control(error)),
-            }
-            let held = HeldLock {
-                device: device.id,
-                address,
-                tuner,
-                key: self.key,
-            };
-            match TunerLock::acquire(control, Arc::clone(self.journal), held).await {
-                Ok(lock) => return Ok(lock),
-                Err((OpenError::Control(ControlError::Locked { owner, .. }), Some(back))) => {
-                    busy.push((tuner, BusyReason::Locked { owner }));
-                    control = back;
-                }
-                Err((OpenError::Control(ControlError::Busy { .. }), Some(back))) => {
-                    busy.push((tuner, BusyReason::Scanning));
-                    control = back;
-                }
-                Err((error, _)) => return Err(error),
-            }
-        }
-        Err(OpenError::AllBusy { tuners: busy })
-    }
-
     async fn start(
         &self,
         device: &Device,
@@ -153,6 +94,8 @@ impl Opening<'_> {
         let (local, target, granted) = (lease.local_addr(), lease.advertised(), lease.granted());
         let drops = DropCounter::of(lease.socket());
         let (socket, reservation) = lease.into_parts();
+        // Nothing can have been sent to us yet but a late packet for the port's last holder.
+        discard(&socket);
         let socket = Arc::new(UdpSocket::from_std(socket).map_err(OpenError::Socket)?);
         let mut to = lock.device();
         to.set_port(self.config.keepalive_port);
@@ -161,9 +104,7 @@ impl Opening<'_> {
             key: lock.key(),
             every: self.config.keepalive,
         };
-        // Nothing can have been sent to us yet but a late packet for the port's last holder.
-        discard(&socket);
-        keepalive.send(&socket);
+        keepalive.begin(&socket).await;
         let transport = set_target(lock, target).await?;
         let (hub, subscription) = Hub::new(self.config.reader_lag);
         let (released, on_release) = watch::channel(false);
@@ -313,28 +254,6 @@ impl Drop for AbortOnDrop {
     fn drop(&mut self) {
         self.0.abort();
     }
-}
-
-/// Why a tuner cannot be taken; `None` when it can. "Not locked" alone is not free: a client
-/// that takes no lock may be watching.
-async fn busy_reason(control: &mut Control, tuner: u8) -> Result<Option<BusyReason>, ControlError> {
-    let owner = control.get(&format!("/tuner{tuner}/lockkey")).await?;
-    if !is_none(&owner) {
-        return Ok(Some(BusyReason::Locked { owner }));
-    }
-    let target = control.get(&format!("/tuner{tuner}/target")).await?;
-    if !is_none(&target) {
-        return Ok(Some(BusyReason::InUse { target }));
-    }
-    let status = control.get(&format!("/tuner{tuner}/status")).await?;
-    let status = TunerStatus::parse(&status);
-    Ok((!status.is_idle()).then_some(BusyReason::Tuned {
-        channel: status.channel,
-    }))
-}
-
-fn is_none(value: &str) -> bool {
-    matches!(value.trim(), "" | "none")
 }
 
 pub(super) async fn set_channel(lock: &mut TunerLock, channel: &Channel) -> Result<(), OpenError> {

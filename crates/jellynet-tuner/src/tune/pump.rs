@@ -9,7 +9,7 @@ use std::time::Duration;
 use jellynet_netif::unmapped;
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
-use tracing::trace;
+use tracing::{debug, trace};
 
 use super::stream::Shared;
 use crate::rx::Assembler;
@@ -29,8 +29,15 @@ pub(super) struct Keepalive {
 }
 
 impl Keepalive {
-    /// Sends one. A failure shows as silence, which is looked into.
-    pub(super) fn send(&self, socket: &UdpSocket) {
+    /// Sends the first one, before anything else; the kernel's answer shows as silence later.
+    pub(super) async fn begin(&self, socket: &UdpSocket) {
+        if let Err(error) = socket.send_to(&self.key.to_be_bytes(), self.to).await {
+            debug!(%error, to = %self.to, "could not send the first keepalive");
+        }
+    }
+
+    /// Sends one more. A failure shows as silence, which is looked into.
+    fn send(&self, socket: &UdpSocket) {
         if let Err(error) = socket.try_send_to(&self.key.to_be_bytes(), self.to) {
             trace!(%error, to = %self.to, "could not send a keepalive");
         }
@@ -116,10 +123,11 @@ fn receive(socket: &UdpSocket, receiver: &mut Receiver, assembler: &mut Assemble
     }
 }
 
-/// Throws away what is in the socket: late packets of another channel.
-pub(super) fn discard(socket: &UdpSocket) {
+/// Throws away what is in the socket: late packets of another channel. Takes the bare socket,
+/// because a fresh one of tokio's does not know yet that there is something.
+pub(super) fn discard(socket: &std::net::UdpSocket) {
     let mut buffer = [0; BUFFER];
-    while socket.try_recv_from(&mut buffer).is_ok() {}
+    while socket.recv_from(&mut buffer).is_ok() {}
 }
 
 fn now() -> std::time::Instant {

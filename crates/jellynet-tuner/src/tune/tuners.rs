@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use super::choose::MOST_TUNERS;
 use super::config::{TuneRequest, TunersConfig};
 use super::error::OpenError;
 use super::lock::{Recovered, recover};
@@ -15,9 +16,6 @@ use crate::discover::Device;
 use crate::journal::{Journal, JournalError};
 use crate::ports::TunerPorts;
 use crate::rx::RxStats;
-
-/// The most tuners of one device that are tried.
-const MOST_TUNERS: u8 = 16;
 
 /// Opens channels, each once, however many readers there are. Clones share everything.
 #[derive(Clone, Debug)]

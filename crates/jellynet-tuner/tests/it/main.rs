@@ -8,11 +8,13 @@
     reason = "tests"
 )]
 
+mod api;
 mod control;
 mod engine;
 mod firewall;
 mod official;
 mod ports;
+mod rx;
 mod share;
 mod stream;
 mod support;

@@ -230,6 +230,11 @@ async fn refusals_over_http_say_what_the_device_would() {
     );
     assert!(ask(&[], format!("/{id}")).await.starts_with("HTTP/1.1 404"));
     assert!(
+        ask(&[], format!("/{id}/v5.1?tuner=x"))
+            .await
+            .starts_with("HTTP/1.1 400")
+    );
+    assert!(
         ask(&[], format!("/{id}/none"))
             .await
             .starts_with("HTTP/1.1 404")

@@ -42,7 +42,10 @@ async fn a_channel_is_opened_read_and_given_back() {
     assert_eq!(bench.sim.tuner(0).unwrap().target, Some(info.target));
     assert!(read(&mut stream, 2_000).await.is_empty());
     assert!(stream.status().is_locked());
-    assert!(bench.sim.stats().keepalives >= 1, "before the target");
+    assert!(
+        bench.sim.tuner(0).unwrap().greeted,
+        "a keepalive before the target"
+    );
     let stats = stream.close().await;
     assert!(stats.is_clean() && stats.packets >= 2_000, "{stats:?}");
     assert_eq!(stats.kernel_dropped, Some(0));
@@ -278,6 +281,28 @@ async fn tuners_in_use_are_not_taken_and_every_reason_is_told() {
         matches!(error, OpenError::NoSuchTuner { tuner: 7, .. }),
         "{error:?}"
     );
+}
+
+#[tokio::test]
+async fn a_tuner_that_somebody_left_tuned_is_the_second_choice() {
+    let bench = plain().await;
+    let options = jellynet_tuner::control::ControlOptions::default();
+    let mut visitor = jellynet_tuner::control::Control::new(bench.sim.address(), options);
+    visitor
+        .set("/tuner0/channel", "8vsb:189000000", None)
+        .await
+        .unwrap();
+    let first = bench
+        .tuners
+        .open(&bench.device, &request("v5.1"))
+        .await
+        .unwrap();
+    let second = bench
+        .tuners
+        .open(&bench.device, &request("v5.2"))
+        .await
+        .unwrap();
+    assert_eq!((first.info().tuner, second.info().tuner), (1, 0));
 }
 
 #[tokio::test]
