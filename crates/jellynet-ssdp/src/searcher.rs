@@ -107,7 +107,8 @@ pub struct Found {
     pub usn: String,
     /// The `NT` or `ST` as it was seen last.
     pub target: String,
-    /// The URL of the description as it was seen last.
+    /// The URL of the description: of all [ways](Found::ways) the one that most programs can open,
+    /// which is IPv4 before IPv6 and link-local last; of equals the newest.
     pub location: String,
     /// The `SERVER` line.
     pub server: Option<String>,

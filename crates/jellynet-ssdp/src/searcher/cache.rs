@@ -118,10 +118,20 @@ impl Cache {
 
 /// The rest of a device that lost a way; what it is known by is a way that is left.
 fn shrunk(found: &mut Found) -> SearcherEvent {
-    if let Some(way) = found.ways.last() {
+    choose_location(found);
+    SearcherEvent::Update(found.clone())
+}
+
+/// Takes the URL that most programs can open: that of an IPv4 way before IPv6, and a link-local
+/// one last; of equals the newest.
+fn choose_location(found: &mut Found) {
+    let rank = |way: &&Way| {
+        let link_local = way.location.to_ascii_lowercase().contains("://[fe80:");
+        (!link_local, way.source.is_ipv4())
+    };
+    if let Some(way) = found.ways.iter().max_by_key(rank) {
         found.location.clone_from(&way.location);
     }
-    SearcherEvent::Update(found.clone())
 }
 
 /// Writes a sighting into what is known, and says whether anything but its end has changed.
@@ -146,7 +156,7 @@ fn refresh(found: &mut Found, seen: &Sighting<'_>) -> bool {
     changed |= renew(&mut found.config_id, seen.details.config_id);
     changed |= renew(&mut found.search_port, seen.details.search_port);
     if changed {
-        seen.location.clone_into(&mut found.location);
+        choose_location(found);
         seen.usn.clone_into(&mut found.usn);
         seen.target.clone_into(&mut found.target);
     }

@@ -323,3 +323,22 @@ fn a_search_that_cannot_be_sent_is_refused() {
         assert_eq!(error.to_string(), expected);
     }
 }
+
+#[test]
+fn the_location_is_the_one_that_most_can_open() {
+    let (mut network, lan, seat) = alone(searcher([Target::All]));
+    for (source, location, expected) in [
+        ("[fe80::9]:50000", "http://[fe80::9]/", "http://[fe80::9]/"),
+        ("10.77.1.9:50000", "http://10.77.1.9/", "http://10.77.1.9/"),
+        (
+            "[fe80::9]:50000",
+            "http://[fe80::9]/new",
+            "http://10.77.1.9/",
+        ),
+    ] {
+        network.inject(lan, address(source), group(), alive(SERVICE, location, ""));
+        network.run_for(SECOND);
+        let events = briefs(&mut network, seat);
+        assert!(events[0].contains(expected), "{events:?}");
+    }
+}
