@@ -63,8 +63,10 @@ async fn a_connection_knows_both_its_ends_and_its_name() {
 
 #[tokio::test]
 async fn the_limit_leaves_connections_in_the_queue_until_one_ends() {
-    let mut options = AcceptOptions::default();
-    options.max_connections = 1;
+    let options = AcceptOptions {
+        max_connections: 1,
+        ..AcceptOptions::default()
+    };
     let (mut listeners, addr) = on_loopback(options);
     let _first = TcpStream::connect(addr).await.unwrap();
     let _second = TcpStream::connect(addr).await.unwrap();

@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
 
+use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -76,7 +77,8 @@ where
     match connection.into_parts() {
         Some(parts) => End::Resting {
             stream: parts.io.into_inner().into_stream(),
-            early: parts.read_buf,
+            // A copy, because even an empty remainder would keep hyper's whole buffer alive.
+            early: Bytes::copy_from_slice(&parts.read_buf),
             since,
             alarm,
         },

@@ -1,5 +1,18 @@
 //! Tests of the whole crate: sockets, files, namespaces, processes, streams.
 
+#![cfg_attr(
+    feature = "os",
+    expect(clippy::unwrap_used, reason = "helpers of tests fail them")
+)]
+#![cfg_attr(
+    feature = "hyper",
+    expect(
+        clippy::indexing_slicing,
+        clippy::panic,
+        reason = "helpers of tests fail them"
+    )
+)]
+
 #[cfg(feature = "axum")]
 mod axum;
 #[cfg(feature = "os")]

@@ -2,13 +2,13 @@
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jellynet_bind::{Bind, Bound, Event, Events, Listeners};
 use jellynet_netif::Interfaces;
 use jellynet_test::netns::Namespace;
 use jellynet_test::peer;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// How soon a change must be served (the least that the project promises).
 const SOON: Duration = Duration::from_secs(2);
