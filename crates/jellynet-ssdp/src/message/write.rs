@@ -1,10 +1,10 @@
 //! The strict writer.
 
-use std::fmt::{self, Write};
+use std::fmt::Write;
 
 use bytes::Bytes;
 
-use super::{Details, Message, Notify, NotifyKind, Response, Search};
+use super::{Details, FieldValue, Message, Notify, NotifyKind, Response, Search};
 
 impl Message<'_> {
     /// Writes the message as it goes on the wire.
@@ -23,11 +23,11 @@ impl Search<'_> {
     #[must_use]
     pub fn encode(&self) -> Bytes {
         let mut text = Lines::new("M-SEARCH * HTTP/1.1");
-        text.optional("HOST", self.host);
-        text.line("MAN", "\"ssdp:discover\"");
-        text.optional("MX", self.mx);
-        text.line("ST", self.target);
-        text.optional("USER-AGENT", self.user_agent);
+        text.field("HOST", self.host);
+        text.text("MAN", "\"ssdp:discover\"");
+        text.number("MX", self.mx);
+        text.text("ST", self.target.as_str());
+        text.field("USER-AGENT", self.user_agent);
         text.finish()
     }
 }
@@ -37,15 +37,15 @@ impl Notify<'_> {
     #[must_use]
     pub fn encode(&self) -> Bytes {
         let mut text = Lines::new("NOTIFY * HTTP/1.1");
-        text.optional("HOST", self.host);
+        text.field("HOST", self.host);
         if self.kind == NotifyKind::Alive {
             text.max_age(&self.details);
         }
-        text.optional("LOCATION", self.details.location);
-        text.line("NT", self.target);
-        text.line("NTS", self.kind.as_str());
-        text.optional("SERVER", self.details.server);
-        text.line("USN", self.usn);
+        text.field("LOCATION", self.details.location);
+        text.text("NT", self.target.as_str());
+        text.text("NTS", self.kind.as_str());
+        text.field("SERVER", self.details.server);
+        text.text("USN", self.usn.as_str());
         text.ids(&self.details);
         text.finish()
     }
@@ -59,10 +59,10 @@ impl Response<'_> {
         let mut text = Lines::new("HTTP/1.1 200 OK");
         text.max_age(&self.details);
         text.0.push_str("EXT:\r\n");
-        text.optional("LOCATION", self.details.location);
-        text.optional("SERVER", self.details.server);
-        text.line("ST", self.target);
-        text.line("USN", self.usn);
+        text.field("LOCATION", self.details.location);
+        text.field("SERVER", self.details.server);
+        text.text("ST", self.target.as_str());
+        text.text("USN", self.usn.as_str());
         text.ids(&self.details);
         text.finish()
     }
@@ -79,32 +79,40 @@ impl Lines {
         Self(text)
     }
 
-    fn line(&mut self, name: &str, value: impl fmt::Display) {
-        // Writing into a string cannot fail.
-        let _ = write!(self.0, "{name}: {value}\r\n");
+    fn text(&mut self, name: &str, value: &str) {
+        for part in [name, ": ", value, "\r\n"] {
+            self.0.push_str(part);
+        }
     }
 
-    fn optional(&mut self, name: &str, value: Option<impl fmt::Display>) {
+    fn field(&mut self, name: &str, value: Option<FieldValue<'_>>) {
         if let Some(value) = value {
-            self.line(name, value);
+            self.text(name, value.as_str());
+        }
+    }
+
+    fn number(&mut self, name: &str, value: Option<u32>) {
+        if let Some(value) = value {
+            // Writing into a string cannot fail.
+            let _ = write!(self.0, "{name}: {value}\r\n");
         }
     }
 
     fn max_age(&mut self, details: &Details<'_>) {
         if let Some(seconds) = details.max_age {
-            self.line("CACHE-CONTROL", format_args!("max-age={seconds}"));
+            let _ = write!(self.0, "CACHE-CONTROL: max-age={seconds}\r\n");
         }
     }
 
     fn ids(&mut self, details: &Details<'_>) {
         if let Some(nls) = details.nls {
-            self.line("OPT", "\"http://schemas.upnp.org/upnp/1/0/\"; ns=01");
-            self.line("01-NLS", nls);
+            self.text("OPT", "\"http://schemas.upnp.org/upnp/1/0/\"; ns=01");
+            self.number("01-NLS", Some(nls));
         }
-        self.optional("BOOTID.UPNP.ORG", details.boot_id);
-        self.optional("NEXTBOOTID.UPNP.ORG", details.next_boot_id);
-        self.optional("CONFIGID.UPNP.ORG", details.config_id);
-        self.optional("SEARCHPORT.UPNP.ORG", details.search_port);
+        self.number("BOOTID.UPNP.ORG", details.boot_id);
+        self.number("NEXTBOOTID.UPNP.ORG", details.next_boot_id);
+        self.number("CONFIGID.UPNP.ORG", details.config_id);
+        self.number("SEARCHPORT.UPNP.ORG", details.search_port.map(u32::from));
     }
 
     fn finish(mut self) -> Bytes {
