@@ -147,6 +147,91 @@ pub enum CallbackError {
 mod tests {
     use super::*;
 
+    /// The peer, its header, whether that passes, and why.
+    const CASES: &[(&str, &str, bool, &str)] = &[
+        ("10.77.1.2", "<http://10.77.1.2:49152/e>", true, "the peer"),
+        ("10.77.1.2", "<http://10.77.1.9/>", true, "its subnet"),
+        ("10.77.1.2", "<http://10.77.1.9>", true, "no path"),
+        (
+            "10.77.1.2",
+            " <http://10.77.1.2:1/a> <HTTP://10.77.1.3:1/b>",
+            true,
+            "two",
+        ),
+        ("fd77::2", "<http://[fd77::2]:1/>", true, "IPv6"),
+        (
+            "::ffff:10.77.1.2",
+            "<http://10.77.1.2:1/>",
+            true,
+            "mapped peer",
+        ),
+        (
+            "10.77.1.2",
+            "<http://10.77.2.2:1/>",
+            false,
+            "another of our subnets",
+        ),
+        ("10.77.1.2", "<http://192.0.2.1:80/>", false, "the internet"),
+        (
+            "192.0.2.9",
+            "<http://192.0.2.9:80/>",
+            true,
+            "a routed peer itself",
+        ),
+        (
+            "192.0.2.9",
+            "<http://192.0.2.10:80/>",
+            false,
+            "beside a routed peer",
+        ),
+        ("10.77.1.2", "<http://127.0.0.1:8096/>", false, "this host"),
+        (
+            "127.0.0.1",
+            "<http://127.0.0.1:8096/>",
+            true,
+            "this host, asked by itself",
+        ),
+        ("10.77.1.2", "<http://10.77.1.255:1/>", false, "broadcast"),
+        (
+            "10.77.1.2",
+            "<http://239.255.255.250:1900/>",
+            false,
+            "a group",
+        ),
+        ("10.77.1.2", "<http://0.0.0.0:1/>", false, "unspecified"),
+        ("10.77.1.2", "<http://example.com/>", false, "a name"),
+        (
+            "10.77.1.2",
+            "<http://10.77.1.2@192.0.2.1/>",
+            false,
+            "a user name",
+        ),
+        (
+            "10.77.1.2",
+            "<http://0x0a4d0102/>",
+            false,
+            "another notation",
+        ),
+        ("10.77.1.2", "<http://10.77.1.2:0/>", false, "port 0"),
+        ("10.77.1.2", "<https://10.77.1.2/>", false, "https"),
+        ("10.77.1.2", "<ftp://10.77.1.2/>", false, "ftp"),
+        (
+            "10.77.1.2",
+            "<http://10.77.1.2/\r\nX: y>",
+            false,
+            "a line break",
+        ),
+        ("10.77.1.2", "http://10.77.1.2/", false, "no brackets"),
+        ("10.77.1.2", "<http://10.77.1.2/", false, "half a bracket"),
+        ("10.77.1.2", "", false, "nothing"),
+        (
+            "10.77.1.2",
+            "<http://10.77.1.2/><http://192.0.2.1/>",
+            false,
+            "one of two",
+        ),
+    ];
+
     #[test]
     fn callbacks_stay_in_the_subscribers_network() {
         let subnets: Vec<IpNet> = vec![
@@ -154,89 +239,7 @@ mod tests {
             "10.77.2.0/24".parse().unwrap(),
             "fd77::/64".parse().unwrap(),
         ];
-        for (peer, header, passes, why) in [
-            ("10.77.1.2", "<http://10.77.1.2:49152/e>", true, "the peer"),
-            ("10.77.1.2", "<http://10.77.1.9/>", true, "its subnet"),
-            ("10.77.1.2", "<http://10.77.1.9>", true, "no path"),
-            (
-                "10.77.1.2",
-                " <http://10.77.1.2:1/a> <HTTP://10.77.1.3:1/b>",
-                true,
-                "two",
-            ),
-            ("fd77::2", "<http://[fd77::2]:1/>", true, "IPv6"),
-            (
-                "::ffff:10.77.1.2",
-                "<http://10.77.1.2:1/>",
-                true,
-                "mapped peer",
-            ),
-            (
-                "10.77.1.2",
-                "<http://10.77.2.2:1/>",
-                false,
-                "another of our subnets",
-            ),
-            ("10.77.1.2", "<http://192.0.2.1:80/>", false, "the internet"),
-            (
-                "192.0.2.9",
-                "<http://192.0.2.9:80/>",
-                true,
-                "a routed peer itself",
-            ),
-            (
-                "192.0.2.9",
-                "<http://192.0.2.10:80/>",
-                false,
-                "beside a routed peer",
-            ),
-            ("10.77.1.2", "<http://127.0.0.1:8096/>", false, "this host"),
-            (
-                "127.0.0.1",
-                "<http://127.0.0.1:8096/>",
-                true,
-                "this host, asked by itself",
-            ),
-            ("10.77.1.2", "<http://10.77.1.255:1/>", false, "broadcast"),
-            (
-                "10.77.1.2",
-                "<http://239.255.255.250:1900/>",
-                false,
-                "a group",
-            ),
-            ("10.77.1.2", "<http://0.0.0.0:1/>", false, "unspecified"),
-            ("10.77.1.2", "<http://example.com/>", false, "a name"),
-            (
-                "10.77.1.2",
-                "<http://10.77.1.2@192.0.2.1/>",
-                false,
-                "a user name",
-            ),
-            (
-                "10.77.1.2",
-                "<http://0x0a4d0102/>",
-                false,
-                "another notation",
-            ),
-            ("10.77.1.2", "<http://10.77.1.2:0/>", false, "port 0"),
-            ("10.77.1.2", "<https://10.77.1.2/>", false, "https"),
-            ("10.77.1.2", "<ftp://10.77.1.2/>", false, "ftp"),
-            (
-                "10.77.1.2",
-                "<http://10.77.1.2/\r\nX: y>",
-                false,
-                "a line break",
-            ),
-            ("10.77.1.2", "http://10.77.1.2/", false, "no brackets"),
-            ("10.77.1.2", "<http://10.77.1.2/", false, "half a bracket"),
-            ("10.77.1.2", "", false, "nothing"),
-            (
-                "10.77.1.2",
-                "<http://10.77.1.2/><http://192.0.2.1/>",
-                false,
-                "one of two",
-            ),
-        ] {
+        for (peer, header, passes, why) in CASES.iter().copied() {
             let peer = peer.parse().unwrap();
             let result = check_callbacks(peer, header, &subnets);
             assert_eq!(result.is_ok(), passes, "{why}: {result:?}");

@@ -12,11 +12,12 @@ use crate::support::{SECOND, address, advertiser, eth, group};
 /// What broke others, and what it is here: the list of docs/protocols/ssdp.md. Each is a seed of
 /// the fuzz targets as well.
 fn malformed() -> Vec<(&'static str, Vec<u8>)> {
-    let with = |line: &str| {
-        let text =
-            format!("M-SEARCH * HTTP/1.1\r\nMAN: \"ssdp:discover\"\r\nMX: 1\r\n{line}\r\n\r\n");
-        text.into_bytes()
-    };
+    let mut all = malformed_starts();
+    all.extend(malformed_headers());
+    all
+}
+
+fn malformed_starts() -> Vec<(&'static str, Vec<u8>)> {
     let start = |line: &str| {
         let text = format!("{line}\r\nMAN: \"ssdp:discover\"\r\nMX: 1\r\nST: ssdp:all\r\n\r\n");
         text.into_bytes()
@@ -39,6 +40,37 @@ fn malformed() -> Vec<(&'static str, Vec<u8>)> {
         ("a path", start("M-SEARCH /x HTTP/1.1")),
         ("a fourth word", start("M-SEARCH * HTTP/1.1 x")),
         ("a longer method", start("M-SEARCHES * HTTP/1.1")),
+        (
+            "an MX that is no number",
+            start("M-SEARCH * HTTP/1.1\r\nMX: soon"),
+        ),
+        ("a huge MX", start("M-SEARCH * HTTP/1.1\r\nMX: 99999999999")),
+        ("a negative MX", start("M-SEARCH * HTTP/1.1\r\nMX: -1")),
+        (
+            "an answer",
+            b"HTTP/1.1 200 OK\r\nST: ssdp:all\r\nUSN: uuid:x\r\n\r\n".to_vec(),
+        ),
+        (
+            "a request for a web page",
+            b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".to_vec(),
+        ),
+        (
+            "a question for Jellyfin",
+            b"Who is JellyfinServer?".to_vec(),
+        ),
+        ("zeros", vec![0; 512]),
+        ("all bits", vec![0xff; 512]),
+        ("line ends alone", b"\r\n\r\n\r\n".to_vec()),
+    ]
+}
+
+fn malformed_headers() -> Vec<(&'static str, Vec<u8>)> {
+    let with = |line: &str| {
+        let text =
+            format!("M-SEARCH * HTTP/1.1\r\nMAN: \"ssdp:discover\"\r\nMX: 1\r\n{line}\r\n\r\n");
+        text.into_bytes()
+    };
+    vec![
         ("no ST", with("X: y")),
         ("an empty ST", with("ST:")),
         ("a blank ST", with("ST:    \t ")),
@@ -92,27 +124,6 @@ fn malformed() -> Vec<(&'static str, Vec<u8>)> {
             "64 kB",
             with(&format!("ST: ssdp:all\r\nX: {}", "y".repeat(65_000))),
         ),
-        (
-            "an MX that is no number",
-            start("M-SEARCH * HTTP/1.1\r\nMX: soon"),
-        ),
-        ("a huge MX", start("M-SEARCH * HTTP/1.1\r\nMX: 99999999999")),
-        ("a negative MX", start("M-SEARCH * HTTP/1.1\r\nMX: -1")),
-        (
-            "an answer",
-            b"HTTP/1.1 200 OK\r\nST: ssdp:all\r\nUSN: uuid:x\r\n\r\n".to_vec(),
-        ),
-        (
-            "a request for a web page",
-            b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".to_vec(),
-        ),
-        (
-            "a question for Jellyfin",
-            b"Who is JellyfinServer?".to_vec(),
-        ),
-        ("zeros", vec![0; 512]),
-        ("all bits", vec![0xff; 512]),
-        ("line ends alone", b"\r\n\r\n\r\n".to_vec()),
     ]
 }
 
