@@ -14,7 +14,7 @@ use crate::udp::{Buffers, UdpSet, UdpStatus};
 use crate::watch::Interfaces;
 
 /// How many batches are read before timers, commands and other tasks get their turn.
-const ROUNDS: u32 = 4;
+const ROUNDS: u32 = 16;
 
 pub(super) struct Task<E: Engine> {
     pub(super) shared: Arc<Shared<E>>,
