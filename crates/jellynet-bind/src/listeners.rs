@@ -178,7 +178,7 @@ impl Listeners {
             self.tend();
         }
         if !self.shared.has_room() && !draining {
-            self.arm(cx);
+            self.arm(false, cx);
             return Poll::Pending;
         }
         let count = self.lines.len();
@@ -196,7 +196,7 @@ impl Listeners {
             self.shared.close();
             return Poll::Ready(None);
         }
-        self.arm(cx);
+        self.arm(true, cx);
         Poll::Pending
     }
 
@@ -245,8 +245,9 @@ impl Listeners {
     }
 
     /// Wakes this task when the next retry, pause or grace is over.
-    fn arm(&mut self, cx: &mut Context<'_>) {
-        self.wake_at = self.lines.iter().filter_map(Line::wake_at).min();
+    fn arm(&mut self, wanted: bool, cx: &mut Context<'_>) {
+        let lines = self.lines.iter();
+        self.wake_at = lines.filter_map(|line| line.wake_at(wanted)).min();
         let Some(at) = self.wake_at else {
             return;
         };

@@ -43,7 +43,7 @@ impl Request {
 ///
 /// | request | interfaces | plan |
 /// | --- | --- | --- |
-/// | `*:8096` | any | 0.0.0.0:8096 and [::]:8096, one socket each |
+/// | `*:8096` | any | `0.0.0.0:8096` and `[::]:8096`, one socket each |
 /// | `192.168.1.10:8096` | the address is there | that socket |
 /// | `192.168.1.10:8096` | it is not | that socket, [`Presence::Missing`]: tried, and tried again |
 /// | `[fd00::5]:8096` | duplicate address detection runs | that socket, [`Presence::Tentative`] |

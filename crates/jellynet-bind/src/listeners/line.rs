@@ -78,13 +78,14 @@ impl Retry {
 }
 
 impl Line {
-    /// When this line must be looked at though nothing woke it.
-    pub(super) fn wake_at(&self) -> Option<Instant> {
+    /// When this line must be looked at though nothing woke it; the end of a pause counts only
+    /// while connections are `wanted`, because only then it is looked at.
+    pub(super) fn wake_at(&self, wanted: bool) -> Option<Instant> {
         match &self.state {
-            LineState::Open(open) => [open.intake.wake_at(), open.closes_at]
-                .into_iter()
-                .flatten()
-                .min(),
+            LineState::Open(open) => {
+                let pause = open.intake.wake_at().filter(|_| wanted);
+                [pause, open.closes_at].into_iter().flatten().min()
+            }
             LineState::Shut(shut) => shut.retry.map(|retry| retry.at),
         }
     }

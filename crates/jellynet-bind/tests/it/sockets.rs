@@ -103,12 +103,15 @@ fn a_missing_address_waits_or_fails_as_asked_and_never_widens() {
 
 #[test]
 fn two_names_for_one_place_are_a_failure_of_the_second() {
-    let bound = bind(&[("http", "127.0.0.1:18096"), ("https", "127.0.0.1:18096")]);
+    let bound = bind(&[
+        ("http", "127.18.96.1:18096"),
+        ("https", "127.18.96.1:18096"),
+    ]);
     let outcomes = bound.outcomes();
     assert!(!outcomes[0].is_failure());
     assert_eq!(
         outcomes[1].to_string(),
-        "https: cannot listen on 127.0.0.1:18096 for https: http has it already, \
+        "https: cannot listen on 127.18.96.1:18096 for https: http has it already, \
          give each a place of its own"
     );
 }
