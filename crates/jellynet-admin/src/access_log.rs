@@ -142,13 +142,6 @@ impl Record {
             began,
         }
     }
-
-    /// The client that a layer inside found out later.
-    pub(crate) fn learn(&mut self, extensions: &http::Extensions) {
-        if extensions.get::<ClientAddr>().is_some() {
-            self.client = client(extensions);
-        }
-    }
 }
 
 fn client(extensions: &http::Extensions) -> String {

@@ -131,13 +131,10 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let response = ready!(this.inner.poll(cx))?;
-        let mut running = this.running.take();
-        if let Some(running) = &mut running {
+        let running = this.running.take();
+        if let Some(running) = &running {
             let took = now().saturating_duration_since(running.began);
             this.metrics.answered(this.method, response.status(), took);
-            if let Some(record) = &mut running.record {
-                record.0.learn(response.extensions());
-            }
         }
         let status = response.status();
         Poll::Ready(Ok(response.map(|inner| {

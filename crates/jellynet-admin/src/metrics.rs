@@ -32,8 +32,6 @@ struct Inner {
     requests: IntCounterVec,
     durations: HistogramVec,
     in_flight: IntGaugeVec,
-    open: IntGaugeVec,
-    opened: IntCounterVec,
 }
 
 impl Metrics {
@@ -81,25 +79,13 @@ impl Metrics {
                 "Requests whose response has not ended.",
                 &["listener"],
             ),
-            open: gauge(
-                "jellynet_connections_open",
-                "Connections open now.",
-                &["listener"],
-            ),
-            opened: counter(
-                "jellynet_connections_total",
-                "Connections accepted.",
-                &["listener"],
-            ),
             registry,
         };
-        let collectors: [Box<dyn Collector>; 6] = [
+        let collectors: [Box<dyn Collector>; 4] = [
             Box::new(build),
             Box::new(inner.requests.clone()),
             Box::new(inner.durations.clone()),
             Box::new(inner.in_flight.clone()),
-            Box::new(inner.open.clone()),
-            Box::new(inner.opened.clone()),
         ];
         for collector in collectors {
             inner
@@ -129,8 +115,6 @@ impl Metrics {
                 requests,
                 durations: self.inner.durations.with_label_values(&[name]),
                 in_flight: self.inner.in_flight.with_label_values(&[name]),
-                open: self.inner.open.with_label_values(&[name]),
-                opened: self.inner.opened.with_label_values(&[name]),
             }),
         }
     }
@@ -266,22 +250,9 @@ struct PerListener {
     requests: [[IntCounter; CLASSES.len()]; METHODS.len()],
     durations: Histogram,
     in_flight: IntGauge,
-    open: IntGauge,
-    opened: IntCounter,
 }
 
 impl ListenerMetrics {
-    /// A connection was accepted.
-    pub fn opened(&self) {
-        self.inner.opened.inc();
-        self.inner.open.inc();
-    }
-
-    /// A connection has ended.
-    pub fn closed(&self) {
-        self.inner.open.dec();
-    }
-
     /// A request began; it ends when the guard is dropped.
     #[must_use]
     pub fn begin(&self) -> InFlight {
@@ -333,7 +304,6 @@ mod tests {
     fn what_is_counted_is_shown_with_bounded_labels() {
         let metrics = Metrics::new("1.2.3");
         let http = metrics.listener("http");
-        http.opened();
         let in_flight = http.begin();
         http.answered(
             &Method::GET,
@@ -363,16 +333,13 @@ mod tests {
             "jellynet_http_requests_total{code=\"4xx\",listener=\"http\",method=\"GET\"} 1",
             "jellynet_http_requests_total{code=\"other\",listener=\"http\",method=\"other\"} 1",
             "jellynet_http_requests_in_flight{listener=\"http\"} 1",
-            "jellynet_connections_open{listener=\"http\"} 1",
             "# TYPE jellynet_access_denied_total counter",
             "jellynet_access_denied_total{reason=\"remote\"} 7",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }
         drop(in_flight);
-        http.closed();
         let text = metrics.encode();
         assert!(text.contains("jellynet_http_requests_in_flight{listener=\"http\"} 0"));
-        assert!(text.contains("jellynet_connections_open{listener=\"http\"} 0"));
     }
 }

@@ -50,7 +50,7 @@
 //! Jellyfin: `all` drops every other entry, and an entry that cannot be read drops the whole list.
 //! Here `all` is for whom nothing else is, and every bad entry is an
 //! [error](PublishedConfigError) that shows the corrected text: a URL without a scheme, with a
-//! query, or with a path that lacks the base URL.
+//! query, or with a path that lacks the base URL; one without any path gets it.
 //!
 //! # Examples
 //!

@@ -303,7 +303,7 @@ mod tests {
                 Some("https://media.example:8920/tv"),
             ),
             (
-                "external=https://media.example",
+                "external=https://media.example/web",
                 Reason::Url(BadUrl::NoBase),
                 Some("external=https://media.example/tv"),
             ),

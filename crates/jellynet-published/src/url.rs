@@ -63,7 +63,7 @@ pub enum BadUrl {
 }
 
 impl PublicUrl {
-    /// Reads a URL whose path has to begin with `base` (normalised).
+    /// Reads a URL whose path has to begin with `base` (normalised); without a path it is `base`.
     pub(crate) fn parse(text: &str, base: &str) -> Result<Self, BadUrl> {
         let (scheme, rest) = text.split_once("://").ok_or(BadUrl::NoScheme)?;
         let https = scheme.eq_ignore_ascii_case("https");
@@ -79,7 +79,11 @@ impl PublicUrl {
             return Err(BadUrl::Query);
         }
         let authority = parse_authority(authority)?;
-        let path = path.trim_end_matches('/');
+        let path = match path.trim_end_matches('/') {
+            // Who writes no path means the server, and the server is at its base.
+            "" => base,
+            path => path,
+        };
         if !path.is_empty() {
             path.parse::<PathAndQuery>().map_err(|_| BadUrl::Path)?;
         }
@@ -246,6 +250,14 @@ mod tests {
     }
 
     #[test]
+    fn a_url_without_a_path_gets_the_base() {
+        for text in ["http://a.example", "http://a.example/"] {
+            let url = PublicUrl::parse(text, "/tv").unwrap();
+            assert_eq!(url.to_string(), "http://a.example/tv");
+        }
+    }
+
+    #[test]
     fn a_bad_url_is_named_and_mended() {
         for (text, base, expected, hint) in [
             (
@@ -318,12 +330,6 @@ mod tests {
                 Some("http://a.example/web"),
             ),
             ("http://a.example/a b", "", BadUrl::Path, None),
-            (
-                "http://a.example",
-                "/tv",
-                BadUrl::NoBase,
-                Some("http://a.example/tv"),
-            ),
             (
                 "http://a.example/tvs",
                 "/tv",

@@ -39,19 +39,15 @@ fn request() -> Request<()> {
         .header("authorization", "S3CR3T")
         .body(())
         .unwrap();
-    request
-        .extensions_mut()
-        .insert(PeerAddr::inet("10.0.0.7:5".parse().unwrap()));
+    let extensions = request.extensions_mut();
+    extensions.insert(PeerAddr::inet("10.0.0.7:5".parse().unwrap()));
+    // What a layer in front found out goes before the peer.
+    extensions.insert(ClientAddr::direct("192.0.2.1:9".parse().unwrap()));
     request
 }
 
 async fn answer(_: Request<()>) -> Result<Response<Full<Bytes>>, Infallible> {
-    let mut response = Response::new(Full::new(Bytes::from_static(b"hello")));
-    // A layer inside found out who the client is.
-    response
-        .extensions_mut()
-        .insert(ClientAddr::direct("192.0.2.1:9".parse().unwrap()));
-    Ok(response)
+    Ok(Response::new(Full::new(Bytes::from_static(b"hello"))))
 }
 
 async fn lines(format: Format, read_body: bool) -> (String, String) {

@@ -1,0 +1,111 @@
+//! What every connection goes through, from the socket to the request.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use jellynet_admin::Admin;
+use jellynet_bind::{Connection, Facts, HttpServer, Listeners, Protocol, ServeOptions};
+use jellynet_forwarded::{LiveRules, Scheme};
+use jellynet_forwarded::proxy_protocol::{self, PreamblePolicy};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tower_http::add_extension::AddExtension;
+use tower_service::Service;
+
+use crate::config::Config;
+use crate::reach::{ADMIN, HTTPS};
+use crate::stack::Stack;
+use crate::tls::Tls;
+
+type Failed = Box<dyn Error + Send + Sync>;
+
+/// How long a known proxy may take for its PROXY protocol header.
+const PREAMBLE: Duration = Duration::from_secs(5);
+
+/// Takes connections and serves each in a task of its own; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Accept {
+    server: HttpServer,
+    rules: LiveRules,
+    /// Whether known proxies begin with a PROXY protocol header.
+    preamble: bool,
+    stack: Stack,
+    admin: Admin,
+    tls: Option<Tls>,
+}
+
+impl Accept {
+    pub(crate) fn new(config: &Config, rules: LiveRules, stack: Stack, admin: Admin, tls: Option<Tls>) -> Self {
+        let mut options = ServeOptions::default();
+        options.first_byte = config.http.first_byte;
+        options.headers = config.http.headers;
+        options.idle = config.http.idle;
+        Self { server: HttpServer::new(options), rules, preamble: config.proxies.protocol, stack, admin, tls }
+    }
+
+    pub(crate) async fn run(self, mut listeners: Listeners) {
+        while let Some(connection) = listeners.accept().await {
+            let accept = self.clone();
+            tokio::spawn(async move {
+                let peer = connection.peer_addr();
+                if let Err(error) = accept.serve(connection).await {
+                    let error: &dyn Error = &*error;
+                    tracing::debug!(%peer, error, "close a connection");
+                }
+            });
+        }
+    }
+
+    async fn serve(self, connection: Connection) -> Result<(), Failed> {
+        let facts = connection.facts();
+        if facts.name() == ADMIN {
+            self.server.serve(connection, self.admin).await?;
+            return Ok(());
+        }
+        if !self.preamble {
+            let stack = self.stack.clone();
+            return self.decrypt(connection, facts, stack).await;
+        }
+        let proxies = Arc::new(self.rules.load().proxies().clone());
+        let policy = PreamblePolicy::RequiredOfProxies(proxies);
+        let (preamble, stream) =
+            proxy_protocol::accept(connection, facts.peer_addr(), &policy, PREAMBLE).await?;
+        let stack = self.stack.clone();
+        match preamble {
+            Some(preamble) => {
+                let stack = AddExtension::new(stack, preamble.client());
+                self.decrypt(stream, facts, stack).await
+            }
+            None => self.decrypt(stream, facts, stack).await,
+        }
+    }
+
+    /// Ends TLS where the listener is for HTTPS, and serves HTTP.
+    async fn decrypt<I, S, B>(self, stream: I, facts: Facts, stack: S) -> Result<(), Failed>
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+        S::Future: Send + 'static,
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Failed>,
+    {
+        let Some(tls) = self.tls.filter(|_| facts.name() == HTTPS) else {
+            self.server.serve_stream(stream, facts, Protocol::Sniff, stack).await?;
+            return Ok(());
+        };
+        let stream = tls.acceptor.accept(stream).await?;
+        let known = stream.facts().clone();
+        let protocol = match known.alpn.as_deref() {
+            Some("h2") => Protocol::Http2,
+            _ => Protocol::Http1,
+        };
+        let stack = AddExtension::new(AddExtension::new(stack, Scheme::Https), known);
+        self.server.serve_stream(stream, facts, protocol, stack).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,180 @@
+//! Who this server is, and who it speaks for on 7359/udp.
+
+use std::path::Path;
+
+use jellynet_discovery::{
+    DiscoveryEvent, DiscoveryService, Identity, PORT, Responder, ResponderConfig, ServerId,
+};
+use jellynet_netif::{Driver, Interfaces};
+use jellynet_published::Ask;
+use jellynet_upstream::Upstream;
+
+use crate::config::{Discovery, Server};
+use crate::reach::Reach;
+
+/// The name and id of this server when there is no upstream that has its own.
+#[derive(Clone, Debug)]
+pub(crate) struct Own {
+    pub(crate) name: String,
+    pub(crate) id: ServerId,
+}
+
+impl Own {
+    /// Takes the configured name, else the host's, and the id that is kept in the data directory.
+    /// Where none can be kept, this run has one of its own, and says so.
+    pub(crate) fn load(server: &Server) -> Self {
+        let file = server.data_dir().join("server-id");
+        let id = match keep(&file) {
+            Ok(id) => id,
+            Err(error) => {
+                tracing::warn!(
+                    file = %file.display(),
+                    %error,
+                    "keep no server id: clients take this server for a new one after each start; \
+                     set server.data_dir to a directory that can be written"
+                );
+                ServerId::from_bytes(passing_id())
+            }
+        };
+        Self {
+            name: server.name.clone().unwrap_or_else(host_name),
+            id,
+        }
+    }
+}
+
+fn keep(file: &Path) -> Result<ServerId, String> {
+    if let Some(directory) = file.parent() {
+        std::fs::create_dir_all(directory).map_err(|error| error.to_string())?;
+    }
+    ServerId::load_or_create(file).map_err(|error| match std::error::Error::source(&error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    })
+}
+
+/// Sixteen bytes that differ from one run and host to the next.
+fn passing_id() -> [u8; 16] {
+    use std::hash::{BuildHasher, RandomState};
+    let mut id = [0; 16];
+    for half in id.chunks_exact_mut(8) {
+        half.copy_from_slice(
+            &RandomState::new()
+                .hash_one(std::process::id())
+                .to_ne_bytes(),
+        );
+    }
+    id
+}
+
+pub(crate) fn host_name() -> String {
+    rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// Speaks for this server, or for the upstreams behind it, on 7359/udp.
+#[derive(Clone, Debug)]
+pub(crate) struct Announcer {
+    responder: Driver<Responder>,
+    reach: Reach,
+}
+
+impl Announcer {
+    /// Starts to answer. Without identities nobody is answered: those of the upstreams come when
+    /// they are known.
+    pub(crate) fn start(
+        config: &Discovery,
+        own: Option<&Own>,
+        reach: &Reach,
+        interfaces: Interfaces,
+    ) -> Self {
+        let mut rules = ResponderConfig::default();
+        rules.allowed = config.allow.clone();
+        let service = DiscoveryService::spawn(Responder::new(rules), interfaces);
+        let announcer = Self {
+            responder: service.driver(),
+            reach: reach.clone(),
+        };
+        if let Some(own) = own {
+            announcer.advertise(own.id, &own.name);
+        }
+        tokio::spawn(watch_conflicts(service));
+        announcer
+    }
+
+    fn advertise(&self, id: ServerId, name: &str) {
+        let reach = self.reach.clone();
+        let identity = Identity::new(id, name, move |asker| {
+            let announced = reach.url(&Ask::new(asker.peer).came_by(asker.interface));
+            announced.map(|announced| announced.url)
+        });
+        self.responder
+            .with(|responder, _now| responder.advertise(identity));
+    }
+
+    /// Speaks for an upstream under the id that it tells, for as long as it tells one. A restart
+    /// of the upstream changes nothing: the id stays.
+    pub(crate) fn follow(&self, upstream: &Upstream) {
+        let (announcer, mut status) = (self.clone(), upstream.status());
+        tokio::spawn(async move {
+            let mut spoken: Option<ServerId> = None;
+            while let Some(status) = status.changed().await {
+                let Some(identity) = status.identity else {
+                    continue;
+                };
+                let id = match identity.id.parse::<ServerId>() {
+                    Ok(id) => id,
+                    Err(error) => {
+                        tracing::warn!(id = identity.id, %error, "answer no discovery for an upstream");
+                        continue;
+                    }
+                };
+                if let Some(before) = spoken.filter(|before| *before != id) {
+                    announcer
+                        .responder
+                        .with(|responder, _now| responder.withdraw(before));
+                }
+                announcer.advertise(id, &identity.server_name);
+                spoken = Some(id);
+            }
+        });
+    }
+
+    /// How many questions were answered.
+    pub(crate) fn answered(&self) -> u64 {
+        self.responder.with(|responder, _now| responder.stats().answered)
+    }
+
+    /// How the socket on 7359/udp stands, in words.
+    pub(crate) fn status(&self) -> String {
+        let status = self.responder.status();
+        match status.listening().next() {
+            Some(_) => format!("answering on {PORT}/udp"),
+            None => {
+                let failures: Vec<_> = status.failures().collect();
+                format!(
+                    "not yet on {PORT}/udp, tried again and again: {}",
+                    failures.join("; ")
+                )
+            }
+        }
+    }
+}
+
+/// Looks once for others with our id, and says so.
+async fn watch_conflicts(mut service: DiscoveryService) {
+    service.look_for_conflicts();
+    while let Some(event) = service.next().await {
+        if let DiscoveryEvent::Conflict(found) = event {
+            tracing::warn!(
+                other = %found.from,
+                name = found.answer.name,
+                id = found.answer.id,
+                "another server has our id: clients take one for the other; give one of them a \
+                 new id (Jellyfin: device.txt, jellynet: server-id in its data directory)"
+            );
+        }
+    }
+}

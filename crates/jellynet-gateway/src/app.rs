@@ -1,0 +1,156 @@
+//! What answers behind all layers: the upstream, a directory, or the welcome page.
+
+use std::convert::Infallible;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, header};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use jellynet_upstream::{ResponseBody, Upstream};
+use pin_project_lite::pin_project;
+use tower::ServiceExt;
+use tower_http::services::ServeDir;
+use tower_http::services::fs::ServeFileSystemResponseBody;
+use tower_service::Service;
+
+use crate::welcome::Welcome;
+
+/// What this server has to show.
+#[derive(Clone, Debug)]
+pub(crate) enum Content {
+    /// A media server behind it.
+    Gateway(Upstream),
+    /// Files.
+    Directory(ServeDir),
+    /// What to do next.
+    Welcome(Arc<Welcome>),
+}
+
+impl Content {
+    /// The files below `path`; a compressed variant beside a file (`app.js.gz`, `app.js.br`) goes
+    /// to whoever takes it.
+    pub(crate) fn directory(path: &Path) -> Self {
+        Self::Directory(
+            ServeDir::new(path)
+                .precompressed_br()
+                .precompressed_gzip()
+                .precompressed_zstd(),
+        )
+    }
+
+    async fn answer(self, request: Request<Incoming>) -> Response<Body> {
+        match self {
+            Self::Gateway(upstream) => upstream
+                .forward(request)
+                .await
+                .map(|inner| Body::Upstream { inner }),
+            _ if is_health(&request) => health(),
+            Self::Directory(directory) => {
+                let Ok(response) = directory.oneshot(request).await;
+                response.map(|inner| Body::File { inner })
+            }
+            Self::Welcome(welcome) => welcome.answer(&request).map(|inner| Body::Full { inner }),
+        }
+    }
+}
+
+/// As Jellyfin's monitoring page has it: `/health`, answered by the upstream where there is one.
+fn is_health<B>(request: &Request<B>) -> bool {
+    let path = request.uri().path().trim_end_matches('/');
+    matches!(*request.method(), Method::GET | Method::HEAD) && path.eq_ignore_ascii_case("/health")
+}
+
+fn health() -> Response<Body> {
+    let mut response = Response::new(Body::from("Healthy"));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// [`Content`] as a service.
+#[derive(Clone, Debug)]
+pub(crate) struct App(pub(crate) Content);
+
+impl Service<Request<Incoming>> for App {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Incoming>) -> Self::Future {
+        let content = self.0.clone();
+        Box::pin(async move { Ok(content.answer(request).await) })
+    }
+}
+
+pin_project! {
+    /// The body of any response of this server.
+    #[project = Projected]
+    pub(crate) enum Body {
+        /// From the upstream, as it comes.
+        Upstream { #[pin] inner: ResponseBody },
+        /// From a file.
+        File { #[pin] inner: ServeFileSystemResponseBody },
+        /// Made here.
+        Full { #[pin] inner: Full<Bytes> },
+    }
+}
+
+impl From<&'static str> for Body {
+    fn from(text: &'static str) -> Self {
+        Self::Full {
+            inner: Full::from(text),
+        }
+    }
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Self::Full {
+            inner: Full::default(),
+        }
+    }
+}
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match self.project() {
+            Projected::Upstream { inner } => inner.poll_frame(cx).map_err(Into::into),
+            Projected::File { inner } => inner.poll_frame(cx).map_err(Into::into),
+            Projected::Full { inner } => inner.poll_frame(cx).map_err(|never| match never {}),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Upstream { inner } => inner.is_end_stream(),
+            Self::File { inner } => inner.is_end_stream(),
+            Self::Full { inner } => inner.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Upstream { inner } => inner.size_hint(),
+            Self::File { inner } => inner.size_hint(),
+            Self::Full { inner } => inner.size_hint(),
+        }
+    }
+}

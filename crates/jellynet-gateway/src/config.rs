@@ -1,0 +1,123 @@
+//! The configuration: every key, its type, its default.
+//!
+//! Read once from all sources; what comes out has only parsed values, and every bad key is
+//! reported at the same time. docs/DEFAULTS.md says where the defaults come from.
+
+mod https;
+mod sections;
+
+use std::path::PathBuf;
+
+use jellynet_settings::{Settings, SettingsError};
+
+use crate::reach;
+
+pub(crate) use self::https::Https;
+pub(crate) use self::sections::{
+    Access, Admin, BaseUrl, Discovery, Http, Proxies, Published, Server, Upstream,
+};
+
+/// Every key there is, those of the program's own log among them; `upstream` is a list of tables.
+pub const KEYS: &[&str] = &[
+    "access.lan",
+    "access.remote",
+    "access.remote_filter",
+    "access.remote_filter_mode",
+    "admin.listen",
+    "base_url.default_path",
+    "base_url.in_place",
+    "base_url.path",
+    "base_url.previous",
+    "discovery.allow",
+    "discovery.enabled",
+    "http.drain_timeout",
+    "http.first_byte_timeout",
+    "http.header_timeout",
+    "http.idle_timeout",
+    "http.listen",
+    "http.max_connections",
+    "https.hsts",
+    "https.listen",
+    "https.optional",
+    "https.redirect",
+    "identity[].certificate",
+    "identity[].chain",
+    "identity[].key",
+    "identity[].password",
+    "identity[].password_file",
+    "log.access",
+    "log.format",
+    "log.level",
+    "proxies.allowed_hosts",
+    "proxies.family",
+    "proxies.known",
+    "proxies.limit",
+    "proxies.protocol",
+    "published.http_port",
+    "published.https_port",
+    "published.urls",
+    "server.data_dir",
+    "server.name",
+    "tls.names",
+    "tls.profile",
+    "upstream[].url",
+    "web.directory",
+];
+
+/// What the operator wants, with every value parsed.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(crate) server: Server,
+    pub(crate) http: Http,
+    pub(crate) https: Https,
+    pub(crate) upstreams: Vec<Upstream>,
+    pub(crate) web_directory: Option<PathBuf>,
+    pub(crate) base_url: BaseUrl,
+    pub(crate) proxies: Proxies,
+    pub(crate) access: Access,
+    pub(crate) published: Published,
+    pub(crate) discovery: Discovery,
+    pub(crate) admin: Admin,
+    pub(crate) access_log: jellynet_admin::Format,
+}
+
+impl Config {
+    /// Where this host can ask a gateway of this configuration for `/health`: a socket address, or
+    /// `unix:` and a path. `None` where no listener has a place that is known beforehand.
+    #[must_use]
+    pub fn health_place(&self) -> Option<String> {
+        self.http.listen.iter().find_map(reach::from_this_host)
+    }
+
+    /// Reads every key but `log.level` and `log.format`, which are the program's.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong, what was reported on `settings` before among it.
+    pub fn from_settings(mut settings: Settings) -> Result<Self, SettingsError> {
+        let config = Self::read(&mut settings);
+        settings.finish()?;
+        Ok(config)
+    }
+
+    /// Reads every key; what is wrong is left in the settings.
+    fn read(settings: &mut Settings) -> Self {
+        let upstreams = Upstream::read_all(settings);
+        let base_url = BaseUrl::read(settings);
+        let access = Access::read(settings);
+        Self {
+            server: Server::read(settings),
+            http: Http::read(settings),
+            https: Https::read(settings),
+            web_directory: sections::web_directory(settings, &upstreams),
+            upstreams,
+            published: Published::read(settings, &base_url.path, &access.lan),
+            base_url,
+            proxies: Proxies::read(settings),
+            access,
+            discovery: Discovery::read(settings),
+            admin: Admin::read(settings),
+            access_log: settings.parse("log.access", str::parse).unwrap_or_default(),
+        }
+    }
+}

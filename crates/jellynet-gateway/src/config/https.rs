@@ -1,0 +1,98 @@
+//! HTTPS: listeners, certificates, redirect and HSTS.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jellynet_bind::{Families, Listen};
+use jellynet_settings::{Settings, parse_duration};
+use jellynet_tls::{Password, Profile, Source};
+
+/// The port of Jellyfin's HTTPS.
+const PORT: u16 = 8920;
+
+/// HTTPS; without listeners it is off.
+#[derive(Clone, Debug)]
+pub(crate) struct Https {
+    pub(crate) listen: Vec<Listen>,
+    /// Whether the server starts without it.
+    pub(crate) optional: bool,
+    /// Whether plain requests are sent to HTTPS.
+    pub(crate) redirect: bool,
+    pub(crate) hsts: Option<Duration>,
+    pub(crate) profile: Profile,
+    pub(crate) identities: Vec<Source>,
+    /// Names for a certificate that is made here, besides this host's own.
+    pub(crate) names: Vec<String>,
+}
+
+impl Https {
+    pub(super) fn read(settings: &mut Settings) -> Self {
+        let identities: Vec<_> =
+            (0..settings.tables("identity")).filter_map(|at| identity(settings, at)).collect();
+        let usual = || match identities.as_slice() {
+            [] => Vec::new(),
+            _ => vec![Listen::Wildcard { families: Families::Both, port: PORT }],
+        };
+        let listen = settings.list("https.listen", str::parse).unwrap_or_else(usual);
+        let redirect = settings.bool("https.redirect").unwrap_or(false);
+        if redirect && listen.is_empty() {
+            settings.reject("https.redirect", "leads nowhere while HTTPS is off: set https.listen");
+        }
+        Self {
+            redirect,
+            hsts: settings.parse("https.hsts", hsts).flatten(),
+            optional: settings.bool("https.optional").unwrap_or(false),
+            profile: settings.parse("tls.profile", profile).unwrap_or_default(),
+            names: settings.elements("tls.names").unwrap_or_default(),
+            listen,
+            identities,
+        }
+    }
+
+    /// The port that clients on the LAN use.
+    pub(crate) fn port(&self) -> u16 {
+        self.listen.iter().find_map(Listen::port).unwrap_or(PORT)
+    }
+}
+
+fn identity(settings: &mut Settings, at: usize) -> Option<Source> {
+    let key = |name: &str| format!("identity[{at}].{name}");
+    let mut path = |name: &str| settings.text(&key(name)).map(PathBuf::from);
+    let (certificate, private, chain) = (path("certificate"), path("key"), path("chain"));
+    let password_file = path("password_file");
+    let password = settings.text(&key("password"));
+    if password.is_some() && password_file.is_some() {
+        settings.reject(&key("password"), "stands beside password_file: keep one of them");
+    }
+    let Some(certificate) = certificate else {
+        settings.reject(&key("certificate"), "is missing: write the path of a PKCS#12 or PEM file, or of a folder");
+        return None;
+    };
+    let mut source = Source::new(certificate);
+    if let Some(private) = private {
+        source = source.with_key(private);
+    }
+    if let Some(chain) = chain {
+        source = source.with_chain(chain);
+    }
+    Some(match (password, password_file) {
+        (Some(text), _) => source.with_password(Password::text(text)),
+        (None, Some(file)) => source.with_password(Password::file(file)),
+        (None, None) => source,
+    })
+}
+
+fn profile(text: &str) -> Result<Profile, &'static str> {
+    match text {
+        "intermediate" => Ok(Profile::Intermediate),
+        "modern" => Ok(Profile::Modern),
+        _ => Err("write intermediate or modern"),
+    }
+}
+
+fn hsts(text: &str) -> Result<Option<Duration>, String> {
+    match text {
+        "off" => Ok(None),
+        time => parse_duration(time).map(Some).map_err(|error| error.to_string()),
+    }
+}

@@ -1,0 +1,355 @@
+//! The sections of the configuration, each with its defaults.
+
+use std::fmt::Display;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jellynet_access::{FilterMode, Lan, RemoteFilter};
+use jellynet_base_url::{BasePath, DefaultPath, InPlacePath, Router};
+use jellynet_bind::{Families, Listen};
+use jellynet_forwarded::{AllowedHosts, Family, HopLimit, KnownProxies};
+use jellynet_netif::SubnetSet;
+use jellynet_published::{Published as PublishedUrls, PublishedConfig, PublishedConfigError};
+use jellynet_settings::Settings;
+
+/// Reports the bad entries of a list, each at its index.
+fn reject_entries<T>(settings: &mut Settings, key: &str, bad: impl IntoIterator<Item = (usize, T)>)
+where
+    T: Display,
+{
+    for (index, entry) in bad {
+        settings.reject(&format!("{key}[{index}]"), entry);
+    }
+}
+
+fn subnets(settings: &mut Settings, key: &str) -> Option<SubnetSet> {
+    let entries = settings.elements(key)?;
+    SubnetSet::parse(&entries)
+        .map_err(|error| reject_entries(settings, key, error.bad().iter().map(|b| (b.index, b))))
+        .ok()
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Server {
+    pub(crate) name: Option<String>,
+    data_dir: Option<PathBuf>,
+}
+
+impl Server {
+    pub(super) fn read(settings: &mut Settings) -> Self {
+        let name = settings.parse("server.name", |name| match name.trim() {
+            "" => Err("write a name that clients can show"),
+            name => Ok(name.to_owned()),
+        });
+        Self {
+            name,
+            data_dir: settings.text("server.data_dir").map(PathBuf::from),
+        }
+    }
+
+    /// Where this server keeps what it must remember.
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.data_dir.clone().unwrap_or_else(data_dir)
+    }
+}
+
+/// systemd's directory, root's, or the user's.
+fn data_dir() -> PathBuf {
+    let variable = |name| {
+        std::env::var_os(name)
+            .filter(|v| !v.is_empty())
+            .map(PathBuf::from)
+    };
+    if let Some(directory) = variable("STATE_DIRECTORY") {
+        return directory;
+    }
+    if rustix::process::geteuid().is_root() {
+        return PathBuf::from("/var/lib/jellynet");
+    }
+    let state = variable("XDG_STATE_HOME")
+        .or_else(|| variable("HOME").map(|home| home.join(".local/state")));
+    state.unwrap_or_default().join("jellynet")
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Http {
+    pub(crate) listen: Vec<Listen>,
+    pub(crate) max_connections: usize,
+    pub(crate) first_byte: Duration,
+    pub(crate) headers: Duration,
+    pub(crate) idle: Duration,
+    pub(crate) drain: Duration,
+}
+
+impl Http {
+    pub(super) fn read(settings: &mut Settings) -> Self {
+        let everywhere = || {
+            vec![Listen::Wildcard {
+                families: Families::Both,
+                port: 8096,
+            }]
+        };
+        let listen = settings
+            .list("http.listen", str::parse)
+            .filter(|l| !l.is_empty());
+        let mut time = |key, default| {
+            settings
+                .duration(key)
+                .unwrap_or(Duration::from_secs(default))
+        };
+        Self {
+            first_byte: time("http.first_byte_timeout", 10),
+            headers: time("http.header_timeout", 15),
+            idle: time("http.idle_timeout", 120),
+            drain: time("http.drain_timeout", 10),
+            listen: listen.unwrap_or_else(everywhere),
+            max_connections: settings
+                .parse("http.max_connections", str::parse)
+                .unwrap_or(20_000),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Upstream {
+    pub(crate) url: jellynet_upstream::UpstreamUrl,
+}
+
+impl Upstream {
+    pub(super) fn read_all(settings: &mut Settings) -> Vec<Self> {
+        let tables = settings.tables("upstream");
+        for at in 1..tables {
+            let key = format!("upstream[{at}].url");
+            settings.reject(&key, "is one upstream too many: one is passed on to, for now");
+        }
+        (0..tables.min(1)).filter_map(|at| Self::read(settings, at)).collect()
+    }
+
+    fn read(settings: &mut Settings, at: usize) -> Option<Self> {
+        let key = format!("upstream[{at}].url");
+        let url = settings.parse(&key, str::parse)?;
+        Some(Self { url })
+    }
+}
+
+pub(super) fn web_directory(settings: &mut Settings, upstreams: &[Upstream]) -> Option<PathBuf> {
+    let directory = PathBuf::from(settings.text("web.directory")?);
+    if !upstreams.is_empty() {
+        settings.reject(
+            "web.directory",
+            "is not served while there is an upstream: remove one of them",
+        );
+    }
+    if let Err(error) = std::fs::read_dir(&directory) {
+        settings.reject(
+            "web.directory",
+            format!("cannot read the directory {}: {error}", directory.display()),
+        );
+    }
+    Some(directory)
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct BaseUrl {
+    pub(crate) path: BasePath,
+    previous: Vec<BasePath>,
+    default_path: Option<DefaultPath>,
+    in_place: Vec<InPlacePath>,
+}
+
+impl BaseUrl {
+    pub(super) fn read(settings: &mut Settings) -> Self {
+        Self {
+            path: settings
+                .parse("base_url.path", str::parse)
+                .unwrap_or_else(BasePath::root),
+            previous: settings
+                .list("base_url.previous", str::parse)
+                .unwrap_or_default(),
+            default_path: settings.parse("base_url.default_path", str::parse),
+            in_place: settings
+                .list("base_url.in_place", str::parse)
+                .unwrap_or_default(),
+        }
+    }
+
+    /// The router for an application whose own first page is `default_path`.
+    pub(crate) fn router(&self, default_path: DefaultPath) -> Router {
+        let in_place = InPlacePath::defaults()
+            .into_iter()
+            .chain(self.in_place.iter().cloned());
+        Router::new(self.path.clone())
+            .with_previous(self.previous.iter().cloned())
+            .with_default_path(self.default_path.clone().unwrap_or(default_path))
+            .with_in_place(in_place)
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Proxies {
+    pub(crate) known: KnownProxies,
+    pub(crate) family: Family,
+    pub(crate) limit: HopLimit,
+    pub(crate) allowed_hosts: AllowedHosts,
+    /// Whether known proxies must begin each connection with a PROXY protocol header.
+    pub(crate) protocol: bool,
+}
+
+impl Proxies {
+    pub(super) fn read(settings: &mut Settings) -> Self {
+        let family = |text: &str| Family::parse(text).ok_or("write x-forwarded, forwarded or both");
+        let limit = |text: &str| {
+            let hops = text
+                .parse()
+                .map_err(|_| "write a number of hops from 1 to 32".to_owned())?;
+            HopLimit::new(hops).map_err(|error| error.to_string())
+        };
+        let protocol = |text: &str| match text {
+            "off" => Ok(false),
+            "required" => Ok(true),
+            _ => Err("write off or required"),
+        };
+        Self {
+            known: Self::known(settings).unwrap_or_default(),
+            family: settings.parse("proxies.family", family).unwrap_or_default(),
+            limit: settings.parse("proxies.limit", limit).unwrap_or_default(),
+            allowed_hosts: Self::allowed_hosts(settings).unwrap_or_default(),
+            protocol: settings
+                .parse("proxies.protocol", protocol)
+                .unwrap_or_default(),
+        }
+    }
+
+    fn known(settings: &mut Settings) -> Option<KnownProxies> {
+        let key = "proxies.known";
+        let entries = settings.elements(key)?;
+        KnownProxies::parse(&entries)
+            .map_err(|error| {
+                reject_entries(settings, key, error.bad().iter().map(|b| (b.index, b)))
+            })
+            .ok()
+    }
+
+    fn allowed_hosts(settings: &mut Settings) -> Option<AllowedHosts> {
+        let key = "proxies.allowed_hosts";
+        let entries = settings.elements(key)?;
+        AllowedHosts::parse(&entries)
+            .map_err(|error| {
+                let bad = error.bad().map(|(at, host)| {
+                    (
+                        at,
+                        format!("{host:?} is no host name: write tv.example.org or *.example.org"),
+                    )
+                });
+                reject_entries(settings, key, bad);
+            })
+            .ok()
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Access {
+    pub(crate) lan: SubnetSet,
+    pub(crate) remote: bool,
+    pub(crate) remote_filter: Option<RemoteFilter>,
+}
+
+impl Access {
+    pub(super) fn read(settings: &mut Settings) -> Self {
+        let mode = |text: &str| FilterMode::parse(text).ok_or("write allow or block");
+        let mode = settings
+            .parse("access.remote_filter_mode", mode)
+            .unwrap_or(FilterMode::Allow);
+        Self {
+            lan: subnets(settings, "access.lan").unwrap_or_else(|| Lan::private().subnets()),
+            remote: settings.bool("access.remote").unwrap_or(true),
+            remote_filter: Self::filter(settings, mode),
+        }
+    }
+
+    /// A list that is there and empty: an allow list would refuse everybody, a block list nobody;
+    /// both are taken as they are written.
+    fn filter(settings: &mut Settings, mode: FilterMode) -> Option<RemoteFilter> {
+        let set = subnets(settings, "access.remote_filter")?;
+        Some(match mode {
+            FilterMode::Block => RemoteFilter::block(set),
+            _ => RemoteFilter::allow(set),
+        })
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Published {
+    urls: PublishedUrls,
+    https_port: Option<u16>,
+}
+
+impl Published {
+    pub(super) fn read(settings: &mut Settings, base: &BasePath, lan: &SubnetSet) -> Self {
+        let key = "published.urls";
+        let mut config = PublishedConfig::default();
+        config.overrides = settings.elements(key).unwrap_or_default();
+        config.base_path = base.as_str().to_owned();
+        config.public_http_port = settings.parse("published.http_port", port);
+        config.public_https_port = settings.parse("published.https_port", port);
+        config.lan = lan.clone();
+        let https_port = config.public_https_port;
+        let urls = PublishedUrls::new(config).unwrap_or_else(|error| {
+            match &error {
+                PublishedConfigError::Overrides(bad) => {
+                    reject_entries(settings, key, bad.iter().map(|b| (b.index, b)));
+                }
+                error => settings.reject(key, error),
+            }
+            PublishedUrls::default()
+        });
+        Self { urls, https_port }
+    }
+
+    /// The port of HTTPS as external peers see it, where it is another than the listener's.
+    pub(crate) const fn https_port(&self) -> Option<u16> {
+        self.https_port
+    }
+
+    /// The function that chooses the URL for each peer.
+    pub(crate) fn published(&self) -> PublishedUrls {
+        self.urls.clone()
+    }
+}
+
+fn port(text: &str) -> Result<u16, &'static str> {
+    text.parse()
+        .ok()
+        .filter(|port| *port != 0)
+        .ok_or("a port is a number from 1 to 65535")
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Discovery {
+    pub(crate) enabled: bool,
+    pub(crate) allow: SubnetSet,
+}
+
+impl Discovery {
+    pub(super) fn read(settings: &mut Settings) -> Self {
+        Self {
+            enabled: settings.bool("discovery.enabled").unwrap_or(true),
+            allow: subnets(settings, "discovery.allow").unwrap_or_default(),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Admin {
+    pub(crate) listen: Vec<Listen>,
+}
+
+impl Admin {
+    pub(super) fn read(settings: &mut Settings) -> Self {
+        Self {
+            listen: settings
+                .list("admin.listen", str::parse)
+                .unwrap_or_default(),
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Who would this be, may it in, where does the path go, which URL is it told, and why: the
+//! functions that requests run, run for one that is described.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use jellynet_base_url::{DefaultPath, RequestClass, Route};
+use jellynet_forwarded::{Connection, Resolved, Scheme};
+use jellynet_netif::{ClientAddr, InterfaceTable, PeerAddr, Provenance};
+use jellynet_published::Ask;
+use serde::Serialize;
+
+use crate::config::Config;
+use crate::reach;
+use crate::stack::{policy, rules};
+
+/// A request that is described.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// Who connects; the port does not matter.
+    pub peer: SocketAddr,
+    /// Whether the connection is TLS.
+    pub tls: bool,
+    /// The method.
+    pub method: Method,
+    /// Path and query, as in the request line.
+    pub target: String,
+    /// The headers, in their order.
+    pub headers: HeaderMap,
+}
+
+impl Question {
+    /// A `GET /` from this peer, without TLS and headers.
+    #[must_use]
+    pub fn new(peer: SocketAddr) -> Self {
+        Self { peer, tls: false, method: Method::GET, target: "/".to_owned(), headers: HeaderMap::new() }
+    }
+
+    /// Adds a header line.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with its name or value, in words.
+    pub fn add_header(&mut self, name: &str, value: &str) -> Result<(), String> {
+        let bad = |what: &str| format!("the header {name:?} has a {what} that no header can have");
+        let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad("name"))?;
+        let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| bad("value"))?;
+        self.headers.append(header, value);
+        Ok(())
+    }
+}
+
+/// What would become of a request; serialises to one JSON object.
+#[derive(Clone, Debug, Serialize)]
+pub struct Explain {
+    client: Option<String>,
+    client_port: Option<u16>,
+    scheme: &'static str,
+    host: Option<String>,
+    provenance: &'static str,
+    provenance_reason: Option<&'static str>,
+    hops: u8,
+    audit: Vec<&'static str>,
+    local: bool,
+    access: AccessAnswer,
+    base_url: BaseUrlAnswer,
+    published: Option<PublishedAnswer>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct AccessAnswer {
+    allowed: bool,
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct BaseUrlAnswer {
+    action: &'static str,
+    inner: Option<String>,
+    status: Option<u16>,
+    location: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct PublishedAnswer {
+    url: String,
+    because: String,
+}
+
+impl Explain {
+    /// Asks this configuration on these interfaces. As for a gateway with an upstream, the base
+    /// URL's default path is `web/`.
+    #[must_use]
+    pub fn new(config: &Config, interfaces: &InterfaceTable, question: &Question) -> Self {
+        let peer = PeerAddr::inet(question.peer);
+        let scheme = if question.tls { Scheme::Https } else { Scheme::Http };
+        let connection = Connection::from_peer(peer).with_scheme(scheme);
+        let resolved = rules(&config.proxies).resolve(&connection, &question.headers);
+        let decision = policy(&config.access).decide(resolved.client, Some(peer));
+        Self {
+            client: resolved.client.map(|client| client.ip.to_string()),
+            client_port: resolved.client.and_then(|client| client.port).filter(|port| *port != 0),
+            scheme: resolved.scheme.as_str(),
+            host: resolved.host.map(|host| host.to_string()),
+            provenance: provenance(resolved.client),
+            provenance_reason: reason(resolved.client),
+            hops: resolved.hops,
+            audit: resolved.audit.iter().map(|flag| flag.as_str()).collect(),
+            local: decision.local,
+            access: AccessAnswer { allowed: decision.allowed, reason: decision.reason.as_str() },
+            base_url: route(config, question),
+            published: published(config, interfaces, &resolved),
+        }
+    }
+}
+
+impl fmt::Display for Explain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let client = self.client.as_deref().unwrap_or("nobody knows");
+        write!(f, "client     {client} ({}", self.provenance)?;
+        if let Some(reason) = self.provenance_reason {
+            write!(f, ": {reason}")?;
+        }
+        writeln!(f, ", {} hops)", self.hops)?;
+        writeln!(f, "asked for  {}://{}", self.scheme, self.host.as_deref().unwrap_or("no host"))?;
+        for flag in &self.audit {
+            writeln!(f, "audit      {flag}")?;
+        }
+        let verdict = if self.access.allowed { "comes in" } else { "is refused" };
+        let side = if self.local { "local" } else { "remote" };
+        writeln!(f, "access     {verdict}, {side} ({})", self.access.reason)?;
+        let base = &self.base_url;
+        let to = base.inner.as_deref().or(base.location.as_deref()).unwrap_or("404");
+        writeln!(f, "path       {}: {to}", base.action)?;
+        match &self.published {
+            Some(published) => writeln!(f, "told       {}: {}", published.url, published.because),
+            None => writeln!(f, "told       nothing: no address of this server can be reached from there"),
+        }
+    }
+}
+
+fn provenance(client: Option<ClientAddr>) -> &'static str {
+    match client.map(|client| client.provenance) {
+        Some(Provenance::Forwarded { .. }) => "forwarded",
+        Some(Provenance::ProxyOnly { .. }) => "proxy-only",
+        _ => "direct",
+    }
+}
+
+fn reason(client: Option<ClientAddr>) -> Option<&'static str> {
+    match client?.provenance {
+        Provenance::ProxyOnly { reason } => Some(reason.as_str()),
+        _ => None,
+    }
+}
+
+fn route(config: &Config, question: &Question) -> BaseUrlAnswer {
+    let router = config.base_url.router(DefaultPath::default());
+    let class = RequestClass::of(&question.method, &question.headers);
+    let (action, inner, status, location) = match router.route(class, &question.target) {
+        Route::Pass { inner } => ("pass", Some(inner.into_owned()), None, None),
+        Route::Redirect { status, location } => ("redirect", None, Some(status), Some(location)),
+        Route::NotFound => ("not-found", None, Some(404), None),
+    };
+    BaseUrlAnswer { action, inner, status, location }
+}
+
+fn published(config: &Config, interfaces: &InterfaceTable, resolved: &Resolved<'_>) -> Option<PublishedAnswer> {
+    let client = resolved.client?;
+    let uri = resolved.host.and_then(|host| {
+        let uri = Uri::builder().scheme(resolved.scheme.as_str()).authority(host.to_string());
+        uri.path_and_query("/").build().ok()
+    });
+    let ask = Ask::new(client.ip);
+    let ask = match &uri {
+        Some(uri) => ask.request(uri),
+        None => ask,
+    };
+    let listeners = reach::planned(&config.http.listen, interfaces);
+    let announced = config.published.published().for_peer(&ask, interfaces, &listeners)?;
+    Some(PublishedAnswer { url: announced.url, because: announced.because.to_string() })
+}

@@ -1,0 +1,251 @@
+//! Opens, announces, serves, drains.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use jellynet_bind::{
+    AcceptOptions, Bind, BindError, Bound, DrainReport, Handle, Listeners, Outcome, OutcomeKind,
+};
+use jellynet_forwarded::{HostNames, LiveRules, NameEvent};
+use jellynet_netif::{ClientAddr, Interfaces};
+use jellynet_upstream::{ProbeConfig, Upstream, UpstreamConfig};
+use tokio::task::JoinHandle;
+
+use crate::accept::Accept;
+use crate::announce::{Announcer, Own};
+use crate::app::Content;
+use crate::config::{self, Config};
+use crate::health::Health;
+use crate::reach::{ADMIN, HTTP, HTTPS, Reach};
+use crate::stack::Parts;
+use crate::tls::Tls;
+use crate::welcome::Welcome;
+
+/// Why a gateway cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The interfaces of this host cannot be read.
+    #[error("cannot read this host's network interfaces")]
+    Interfaces(#[source] io::Error),
+    /// A certificate that was asked for cannot be shown, and HTTPS is not optional.
+    #[error("cannot serve HTTPS with {name}")]
+    Certificate {
+        /// The identity, as the configuration names it.
+        name: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Every listener that was asked for failed, or one for HTTPS did that is not optional; what
+    /// can wait for an address waits instead.
+    #[error("cannot listen\n  {}", .outcomes.join("\n  "))]
+    Listen {
+        /// What became of each, in words.
+        outcomes: Vec<String>,
+        /// Whether an address is in use or not there, so that it may work later.
+        temporary: bool,
+    },
+}
+
+/// Everything opened, nothing accepted yet.
+pub struct Gateway {
+    listeners: Listeners,
+    accept: Accept,
+    health: Health,
+    files: Option<String>,
+    deadline: Duration,
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway").field("health", &self.health).finish_non_exhaustive()
+    }
+}
+
+impl Gateway {
+    /// Opens what was asked for; whatever can serve, serves.
+    ///
+    /// # Errors
+    ///
+    /// When nothing at all can be served.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    #[expect(clippy::needless_pass_by_value, reason = "a gateway is the configuration at work")]
+    pub fn open(config: Config) -> Result<Self, OpenError> {
+        let interfaces = Interfaces::watch().map_err(OpenError::Interfaces)?;
+        let listeners = listen(&config, &interfaces)?;
+        let tls = open_tls(&config, &interfaces)?;
+        let reach = Reach::new(config.published.published(), interfaces.clone(), listeners.handle());
+        let own = config.upstreams.is_empty().then(|| Own::load(&config.server));
+        let upstreams: Vec<_> = config.upstreams.iter().map(|one| connect(one, &reach)).collect();
+        let announcer = config.discovery.enabled.then(|| {
+            Announcer::start(&config.discovery, own.as_ref(), &reach, interfaces)
+        });
+        if let Some(announcer) = &announcer {
+            upstreams.iter().for_each(|upstream| announcer.follow(upstream));
+        }
+        let health = Health { listeners: listeners.handle(), upstreams, announcer, reach, tls };
+        let parts = Parts::new(&config);
+        follow_names(&config, &parts.rules);
+        health.count(&parts.metrics, parts.refusals.clone());
+        let admin = health.admin(parts.metrics.clone());
+        let stack = parts.stack(&config, content(&config, own, &health), health.tls.as_ref());
+        Ok(Self {
+            accept: Accept::new(&config, parts.rules, stack, admin, health.tls.clone()),
+            listeners,
+            health,
+            files: config.web_directory.map(|path| path.display().to_string()),
+            deadline: config.http.drain,
+        })
+    }
+
+    /// What listens where, what is announced, and what could not be done and why: a line each.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let health = &self.health;
+        let mut rows: Vec<_> = health.listeners.outcomes().iter().map(ToString::to_string).collect();
+        rows.extend(health.upstreams.iter().map(|upstream| format!("upstream: {}", upstream.config().url)));
+        rows.extend(self.files.iter().map(|files| format!("files: {files}")));
+        rows.extend(health.certificates());
+        rows.push(match &health.announcer {
+            Some(announcer) => format!("discovery: {}", announcer.status()),
+            None => "discovery: switched off".to_owned(),
+        });
+        rows.extend(health.reach.announced_by_interface());
+        rows.join("\n")
+    }
+
+    /// Serves in the background until it is drained.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    #[must_use = "only a drain lets requests finish"]
+    pub fn start(self) -> Drain {
+        let (listeners, deadline) = (self.listeners.handle(), self.deadline);
+        let serving = tokio::spawn(self.accept.run(self.listeners));
+        Drain { listeners, deadline, serving }
+    }
+}
+
+/// Ends a gateway that serves.
+#[derive(Debug)]
+pub struct Drain {
+    listeners: Handle,
+    deadline: Duration,
+    serving: JoinHandle<()>,
+}
+
+impl Drain {
+    /// How many connections are open.
+    #[must_use]
+    pub fn open_connections(&self) -> usize {
+        self.listeners.open_connections()
+    }
+
+    /// How long requests may take to finish.
+    #[must_use]
+    pub const fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    /// Takes no new connections, lets requests finish until the deadline, cuts the rest, and tells
+    /// how many there were of each.
+    pub async fn run(self) -> String {
+        let report: DrainReport = self.listeners.drain(self.deadline).await;
+        self.serving.abort();
+        report.to_string()
+    }
+}
+
+/// Opens everything that was asked for.
+fn listen(config: &Config, interfaces: &Interfaces) -> Result<Listeners, OpenError> {
+    let bound = Bind::new()
+        .listen_all(HTTP, config.http.listen.clone())
+        .listen_all(HTTPS, config.https.listen.clone())
+        .listen_all(ADMIN, config.admin.listen.clone())
+        .bind(&interfaces.current());
+    refuse_if_failed(&bound, config.https.optional)?;
+    let mut options = AcceptOptions::default();
+    options.max_connections = config.http.max_connections;
+    Ok(Listeners::with_options(bound, interfaces.clone(), options))
+}
+
+/// Without any public listener there is no server, and HTTPS that was asked for is never silently
+/// left out.
+fn refuse_if_failed(bound: &Bound, https_optional: bool) -> Result<(), OpenError> {
+    let outcomes = bound.outcomes();
+    let failed = |outcome: &&Outcome| matches!(outcome.kind, OutcomeKind::Failed { .. });
+    let public: Vec<_> = outcomes.iter().filter(|o| &*o.name != ADMIN).collect();
+    let all = public.iter().copied().all(|outcome| failed(&outcome));
+    let https = public.iter().any(|o| &*o.name == HTTPS && failed(o)) && !https_optional;
+    if !all && !https {
+        return Ok(());
+    }
+    let bad: Vec<_> = public.iter().copied().filter(failed).collect();
+    Err(OpenError::Listen {
+        temporary: bad.iter().any(|outcome| match &outcome.kind {
+            OutcomeKind::Failed { error } => {
+                matches!(**error, BindError::InUse { .. } | BindError::NotLocal { .. })
+            }
+            _ => false,
+        }),
+        outcomes: bad.iter().map(ToString::to_string).collect(),
+    })
+}
+
+fn open_tls(config: &Config, interfaces: &Interfaces) -> Result<Option<Tls>, OpenError> {
+    if config.https.listen.is_empty() {
+        return Ok(None);
+    }
+    Tls::open(&config.https, &config.server.data_dir(), interfaces).map(Some)
+}
+
+/// What answers behind all layers.
+fn content(config: &Config, own: Option<Own>, health: &Health) -> Content {
+    match (health.upstreams.first(), &config.web_directory) {
+        (Some(upstream), _) => Content::Gateway(upstream.clone()),
+        (None, Some(directory)) => Content::directory(directory),
+        (None, None) => {
+            let own = own.unwrap_or_else(|| Own::load(&config.server));
+            Content::Welcome(Welcome { own, health: health.clone() }.into())
+        }
+    }
+}
+
+fn connect(config: &config::Upstream, reach: &Reach) -> Upstream {
+    let reach = reach.clone();
+    let upstream = Upstream::with_published(UpstreamConfig::new(config.url.clone()), move |request| {
+        let client = request.extensions.get::<ClientAddr>()?;
+        Some(reach.url_for_request(client.ip, &request.uri)?.url)
+    });
+    let (probed, mut status) = (upstream.clone(), upstream.status());
+    tokio::spawn(async move { probed.probe(ProbeConfig::default()).await });
+    tokio::spawn(async move {
+        let mut known = None;
+        while let Some(status) = status.changed().await {
+            if let Some(who) = status.identity.filter(|who| known.as_ref() != Some(who)) {
+                tracing::info!(name = who.server_name, version = who.version, id = who.id, "know the upstream");
+                known = Some(who);
+            }
+        }
+    });
+    upstream
+}
+
+/// Keeps proxies that are known by host name in step with their addresses.
+fn follow_names(config: &Config, rules: &LiveRules) {
+    let names = HostNames::new(config.proxies.known.clone(), rules.clone());
+    tokio::spawn(names.run(|event| match event {
+        NameEvent::Changed { name, added, removed } => {
+            tracing::info!(name, ?added, ?removed, "a known proxy's addresses changed");
+        }
+        NameEvent::Failed { name, error, kept } => {
+            tracing::warn!(name, error, kept, "cannot resolve a known proxy: its last addresses stay");
+        }
+        event => tracing::warn!(?event, "a known proxy's addresses are too old: it is no proxy any more"),
+    }));
+}

@@ -1,0 +1,18 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod accept;
+mod announce;
+mod app;
+mod config;
+mod explain;
+mod gateway;
+mod health;
+mod reach;
+mod stack;
+mod tls;
+mod welcome;
+
+pub use crate::config::{Config, KEYS};
+pub use crate::explain::{Explain, Question};
+pub use crate::gateway::{Drain, Gateway, OpenError};

@@ -1,0 +1,102 @@
+//! The path of a request, from outside in:
+//!
+//! forwarded ─ measure and log ─ access ─ HTTPS redirect ─ HSTS ─ base URL ─ content
+//!
+//! *forwarded* comes first, so that every later room (log, refusal, redirect, published URL) knows
+//! the real client, scheme and host; it never refuses. *access* comes before redirects and files:
+//! in Jellyfin a blocked client still gets both.
+
+use jellynet_access::{Access, AccessLayer, Counters, Policy};
+use jellynet_admin::{AccessLog, Measure, MeasureLayer, Metrics};
+use jellynet_base_url::{BaseUrl, BaseUrlLayer, DefaultPath};
+use jellynet_forwarded::{AuditLog, Forwarded, ForwardedLayer, LiveRules, Rules};
+use jellynet_tls::{Hsts, HstsLayer, HstsService, HttpsRedirectLayer, HttpsRedirectService, Timestamp};
+use tower::ServiceBuilder;
+use tower::util::Either;
+
+use crate::app::{App, Content};
+use crate::config::{self, Config};
+use crate::reach::HTTP;
+use crate::tls::Tls;
+
+/// What answers a request.
+pub(crate) type Stack = Forwarded<Measure<Access<Redirected<Promised<BaseUrl<App>>>>>>;
+/// Sent to HTTPS, where that is asked for.
+type Redirected<S> = Either<HttpsRedirectService<S>, S>;
+/// With HSTS, where that is asked for.
+type Promised<S> = Either<HstsService<S>, S>;
+
+/// What the layers are made of, and what they count.
+#[derive(Clone, Debug)]
+pub(crate) struct Parts {
+    pub(crate) rules: LiveRules,
+    pub(crate) audit: AuditLog,
+    pub(crate) refusals: Counters,
+    pub(crate) metrics: Metrics,
+    log: AccessLog,
+}
+
+impl Parts {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            rules: LiveRules::new(rules(&config.proxies)),
+            audit: AuditLog::new(),
+            refusals: Counters::default(),
+            metrics: Metrics::new(env!("CARGO_PKG_VERSION")),
+            log: AccessLog::new(config.access_log, std::io::stdout()),
+        }
+    }
+
+    /// The layers around `content`.
+    pub(crate) fn stack(&self, config: &Config, content: Content, tls: Option<&Tls>) -> Stack {
+        // A directory has its own first page at its root, and so has the welcome page.
+        let first = match content {
+            Content::Gateway(_) => DefaultPath::default(),
+            Content::Directory(_) | Content::Welcome(_) => DefaultPath::none(),
+        };
+        ServiceBuilder::new()
+            .layer(ForwardedLayer::new(self.rules.clone()).with_audit(self.audit.clone()))
+            .layer(MeasureLayer::new(
+                HTTP,
+                self.metrics.listener(HTTP),
+                self.log.clone(),
+            ))
+            .layer(AccessLayer::new(policy(&config.access)).with_counters(self.refusals.clone()))
+            .option_layer(redirect(config))
+            .option_layer(hsts(config, tls))
+            .layer(BaseUrlLayer::new(config.base_url.router(first)))
+            .service(App(content))
+    }
+}
+
+/// To HTTPS, at the port that clients use; `/health` stays for whoever watches.
+fn redirect(config: &Config) -> Option<HttpsRedirectLayer> {
+    let port = config.published.https_port().unwrap_or_else(|| config.https.port());
+    let health = config.base_url.path.join("/health");
+    let layer = || HttpsRedirectLayer::new(port).exempt_path("/health").exempt_path(health);
+    config.https.redirect.then(layer)
+}
+
+fn hsts(config: &Config, tls: Option<&Tls>) -> Option<HstsLayer> {
+    let mut hsts = Hsts::default();
+    hsts.max_age = config.https.hsts?;
+    let store = tls.map(|tls| tls.store.clone());
+    // Without TLS of our own a proxy in front shows the certificate; the operator vouches for it.
+    Some(HstsLayer::new(hsts, move |host| {
+        store.as_ref().is_none_or(|store| store.is_trustworthy_for(host, Timestamp::now()))
+    }))
+}
+
+/// The rules of the walk; host names among the proxies count once they are resolved.
+pub(crate) fn rules(proxies: &config::Proxies) -> Rules {
+    Rules::new(proxies.known.to_set())
+        .with_family(proxies.family)
+        .with_limit(proxies.limit)
+        .with_allowed_hosts(proxies.allowed_hosts.clone())
+}
+
+/// Who may come in.
+pub(crate) fn policy(access: &config::Access) -> Policy {
+    let policy = Policy::new(access.lan.clone()).with_remote_access(access.remote);
+    policy.with_filter(access.remote_filter.clone())
+}

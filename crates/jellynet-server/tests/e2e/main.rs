@@ -1,0 +1,11 @@
+//! The binary as its users meet it: in network namespaces, beside real peers.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
+
+mod cli;
+mod found;
+mod house;
+mod rig;

@@ -1,0 +1,269 @@
+//! What the tests are made of: the binary, hosts and links, and a media server behind it.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use jellynet_test::netns::Namespace;
+use jellynet_test::peer::Process;
+
+/// Longer than anything takes on a busy machine.
+pub const SOON: Duration = Duration::from_secs(20);
+/// Within this, a change of the network must show.
+pub const CHANGE: Duration = Duration::from_secs(2);
+
+/// A folder of the test's own, removed with it.
+#[derive(Debug)]
+pub struct Folder(PathBuf);
+
+impl Folder {
+    pub fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join(format!("e2e-{}-{number}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.0.join(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// `jellynet` with arguments, and nothing of this environment's settings.
+pub fn jellynet(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_jellynet"));
+    command
+        .args(arguments)
+        .current_dir(env!("CARGO_TARGET_TMPDIR"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("JELLYNET_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// A running server with its configuration.
+#[derive(Debug)]
+pub struct Server {
+    pub process: Process,
+    pub folder: Folder,
+}
+
+impl Server {
+    /// Starts the server in a namespace with this configuration, and waits until it says so.
+    pub fn start(on: &Namespace, toml: &str) -> Self {
+        let server = Self::start_unready(on, toml);
+        server.process.wait_for_line("ready", SOON);
+        server
+    }
+
+    /// The same without waiting.
+    pub fn start_unready(on: &Namespace, toml: &str) -> Self {
+        let folder = Folder::new();
+        let config = folder.write("jellynet.toml", toml);
+        let data = folder.path().join("data");
+        let arguments = [
+            "--config",
+            config.to_str().unwrap(),
+            "--data-dir",
+            data.to_str().unwrap(),
+        ];
+        let process = on.spawn(jellynet(&arguments));
+        Self { process, folder }
+    }
+}
+
+/// A namespace with two LANs, a client on each, and a remote host behind a router on the first.
+#[derive(Debug)]
+pub struct Network {
+    pub server: Namespace,
+    pub one: Namespace,
+    pub two: Namespace,
+    pub router: Namespace,
+    pub remote: Namespace,
+}
+
+impl Network {
+    /// `None`, after saying so, where there can be no namespaces.
+    pub fn new() -> Option<Self> {
+        let host = || Namespace::new("jellynet-server");
+        let network = Self {
+            server: host()?,
+            one: host()?,
+            two: host()?,
+            router: host()?,
+            remote: host()?,
+        };
+        let Self {
+            server,
+            one,
+            two,
+            router,
+            remote,
+        } = &network;
+        // The first LAN is a bridge, so that client, router and server share it.
+        server.link("eth1", two, "eth0");
+        router.ip("link add br0 type bridge");
+        router.ip("link set br0 up");
+        router.link("port0", server, "eth0");
+        router.link("port1", one, "eth0");
+        router.ip("link set port0 master br0");
+        router.ip("link set port1 master br0");
+        router.link("wan0", remote, "eth0");
+        server.address("eth0", "10.77.1.1/24");
+        server.address("eth0", "fd77:1::1/64");
+        server.address("eth1", "10.77.2.1/24");
+        one.address("eth0", "10.77.1.2/24");
+        one.address("eth0", "fd77:1::2/64");
+        two.address("eth0", "10.77.2.2/24");
+        router.address("br0", "10.77.1.254/24");
+        router.address("wan0", "192.0.2.254/24");
+        remote.address("eth0", "192.0.2.7/24");
+        server.default_route("10.77.1.254".parse().unwrap());
+        one.default_route("10.77.1.254".parse().unwrap());
+        two.default_route("10.77.2.1".parse().unwrap());
+        remote.default_route("192.0.2.254".parse().unwrap());
+        router.forward();
+        Some(network)
+    }
+}
+
+/// An answer to an HTTP request.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().skip(1).find_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            key.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+}
+
+/// Asks over HTTP/1.1 with exactly these header lines; an error where nothing answers.
+pub fn ask(address: &str, request: &str, headers: &[&str]) -> std::io::Result<Answer> {
+    let to: SocketAddr = address.parse().unwrap();
+    let mut stream = TcpStream::connect_timeout(&to, Duration::from_secs(3))?;
+    stream.set_read_timeout(Some(SOON))?;
+    let mut text = format!("{request} HTTP/1.1\r\n");
+    if !headers
+        .iter()
+        .any(|h| h.to_ascii_lowercase().starts_with("host:"))
+    {
+        let _ = write!(text, "Host: {address}\r\n");
+    }
+    for header in headers {
+        let _ = write!(text, "{header}\r\n");
+    }
+    text.push_str("Connection: close\r\n\r\n");
+    stream.write_all(text.as_bytes())?;
+    let mut all = Vec::new();
+    stream.read_to_end(&mut all)?;
+    let all = String::from_utf8_lossy(&all).into_owned();
+    let (head, body) = all.split_once("\r\n\r\n").unwrap_or((&all, ""));
+    let status = head
+        .split(' ')
+        .nth(1)
+        .and_then(|s| s.parse().ok())
+        .unwrap_or(0);
+    Ok(Answer {
+        status,
+        head: head.to_owned(),
+        body: body.to_owned(),
+    })
+}
+
+/// `GET` from a namespace.
+pub fn get(from: &Namespace, address: &str, path: &str) -> std::io::Result<Answer> {
+    from.run(|| ask(address, &format!("GET {path}"), &[]))
+}
+
+/// A media server of the simplest kind: it tells who it is, and repeats what it was asked.
+#[derive(Debug)]
+pub struct MediaServer {
+    pub address: SocketAddr,
+}
+
+pub const MEDIA_SERVER_ID: &str = "0123456789abcdef0123456789abcdef";
+
+impl MediaServer {
+    /// Listens in a namespace until the test program ends.
+    pub fn start(on: &Namespace, address: &str) -> Self {
+        let listener = on.run(|| TcpListener::bind(address).unwrap());
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                thread::spawn(move || answer(stream));
+            }
+        });
+        Self { address }
+    }
+}
+
+fn answer(mut stream: TcpStream) -> Option<()> {
+    let mut reader = BufReader::new(stream.try_clone().ok()?);
+    loop {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            if reader.read_line(&mut head).ok()? == 0 {
+                return None;
+            }
+        }
+        let path = head.split(' ').nth(1)?;
+        let body = if path.to_ascii_lowercase().starts_with("/system/info/public") {
+            format!(
+                "{{\"LocalAddress\":\"http://{}\",\"ServerName\":\"Living Room\",\"Version\":\"12.0.0\",\
+                 \"ProductName\":\"Jellyfin Server\",\"OperatingSystem\":\"\",\"Id\":\"{MEDIA_SERVER_ID}\",\
+                 \"StartupWizardCompleted\":true}}",
+                stream.local_addr().ok()?
+            )
+        } else {
+            head.clone()
+        };
+        let kind = if body.starts_with('{') {
+            "application/json; charset=utf-8"
+        } else {
+            "text/plain"
+        };
+        let close = if head.to_ascii_lowercase().contains("connection: close") {
+            "Connection: close\r\n"
+        } else {
+            ""
+        };
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n{close}\r\n{body}",
+            body.len()
+        )
+        .ok()?;
+        if !close.is_empty() {
+            return None;
+        }
+    }
+}
