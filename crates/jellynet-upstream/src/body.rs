@@ -21,6 +21,10 @@ use crate::counters::Gauge;
 use crate::exchange::BoxUpload;
 use crate::pool::Pool;
 
+/// How much of a request's body is still read behind its response, and for how long.
+const LINGER_BYTES: usize = 256 * 1024;
+const LINGER: Duration = Duration::from_secs(1);
+
 /// Why a response broke off. The client sees an incomplete message, never one that looks whole.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -63,7 +67,34 @@ pub struct ResponseBody {
     /// What was read ahead.
     front: Bytes,
     kind: Kind,
+    held: Option<Box<Held>>,
     _flight: Option<Gauge>,
+}
+
+/// What is left of the request's body when the response is complete. Were it dropped at once,
+/// HTTP/2 would reset the stream, and there are clients that then lose the response.
+struct Held {
+    upload: BoxUpload,
+    patience: Patience,
+    left: usize,
+}
+
+impl Held {
+    fn new(upload: BoxUpload) -> Box<Self> {
+        Box::new(Self {
+            upload,
+            patience: Patience::default(),
+            left: LINGER_BYTES,
+        })
+    }
+
+    /// Ready when the client has sent it all, or enough of it, or took too long.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self.upload.as_mut().poll_discard(&mut self.left, cx) {
+            Poll::Ready(()) => Poll::Ready(()),
+            Poll::Pending => self.patience.poll(LINGER, cx),
+        }
+    }
 }
 
 enum Kind {
@@ -91,6 +122,7 @@ impl ResponseBody {
         Self {
             front: bytes,
             kind: Kind::Whole,
+            held: None,
             _flight: flight,
         }
     }
@@ -99,6 +131,7 @@ impl ResponseBody {
         Self {
             front: Bytes::new(),
             kind: Kind::Stream(Box::new(stream)),
+            held: None,
             _flight: Some(flight),
         }
     }
@@ -108,8 +141,15 @@ impl ResponseBody {
         Self {
             front,
             kind: Kind::Broken(Some(error)),
+            held: None,
             _flight: None,
         }
+    }
+
+    /// Keeps the request's body until this one is over.
+    pub(crate) fn holding(mut self, upload: Option<BoxUpload>) -> Self {
+        self.held = upload.map(Held::new);
+        self
     }
 
     /// Puts what was read of this body back in front of the rest.
@@ -156,21 +196,32 @@ impl Body for ResponseBody {
             let front = std::mem::take(&mut this.front);
             return Poll::Ready(Some(Ok(Frame::data(front))));
         }
-        match &mut this.kind {
-            Kind::Whole => Poll::Ready(None),
-            Kind::Broken(error) => Poll::Ready(error.take().map(Err)),
+        let frame = match &mut this.kind {
+            Kind::Whole => None,
+            Kind::Broken(error) => error.take().map(Err),
             Kind::Stream(stream) => {
                 let frame = ready!(stream.poll_frame(cx));
                 if !matches!(frame, Some(Ok(_))) {
                     stream.finish(frame.is_none());
                 }
-                Poll::Ready(frame)
+                if stream.conn.is_none() {
+                    this.held = stream.upload.take().map(Held::new).or(this.held.take());
+                }
+                frame
             }
+        };
+        if frame.is_none()
+            && let Some(held) = &mut this.held
+        {
+            ready!(held.poll(cx));
+            this.held = None;
         }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
         self.front.is_empty()
+            && self.held.is_none()
             && match &self.kind {
                 Kind::Whole => true,
                 Kind::Stream(stream) => stream.conn.is_none(),
@@ -252,7 +303,6 @@ impl Stream {
         {
             self.pool.put(conn);
         }
-        self.upload = None;
     }
 }
 

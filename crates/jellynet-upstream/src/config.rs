@@ -19,7 +19,7 @@ pub enum HostPolicy {
     Fixed(HeaderValue),
 }
 
-/// Settings of one upstream. None of them ends a transfer that makes progress.
+/// Settings of one upstream. None of them limits how long a transfer may take in all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UpstreamConfig {
@@ -38,6 +38,10 @@ pub struct UpstreamConfig {
     /// Longest silence of a client within an upload while the upstream is ready to read.
     /// Default: 60 s.
     pub upload_timeout: Duration,
+    /// Least bytes per second of an upload, measured over each [`Self::upload_timeout`] while the
+    /// upstream waits for the client: who drips bytes to hold a connection is cut off. Default:
+    /// 240, as Kestrel.
+    pub min_upload_rate: u64,
     /// Longest silence in both directions of a tunnel (WebSocket and other upgrades).
     /// Default: 10 min.
     pub tunnel_timeout: Duration,
@@ -64,6 +68,7 @@ impl UpstreamConfig {
             first_byte_timeout: Duration::from_secs(60),
             read_timeout: Duration::from_secs(300),
             upload_timeout: Duration::from_secs(60),
+            min_upload_rate: 240,
             tunnel_timeout: Duration::from_secs(600),
             idle_timeout: Duration::from_secs(30),
             max_idle: 64,

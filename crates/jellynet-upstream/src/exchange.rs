@@ -33,6 +33,8 @@ pub(crate) struct Exchange<'r> {
     pub(crate) expects_continue: bool,
     pub(crate) first_byte_timeout: Duration,
     pub(crate) upload_timeout: Duration,
+    /// Least bytes per second of an upload.
+    pub(crate) min_upload_rate: u64,
 }
 
 /// How an exchange failed, and whether the upstream can have seen anything of it.
@@ -214,13 +216,27 @@ enum Head {
     Interim,
 }
 
+/// Bytes of the head and of the body that went out, and for whom the rest of the body waits.
+type Progress = (usize, u64, Option<Waiting>);
+
 /// Looks after time-outs without touching a timer while bytes flow.
 #[derive(Default)]
 struct Watch {
-    armed: Option<(usize, u64, Option<Waiting>)>,
+    armed: Option<Progress>,
 }
 
 impl Watch {
+    /// Whether enough happened in the last `limit`: anything at all, and of a client that the
+    /// upstream waits for, the least rate.
+    fn moved_on(&self, now: Progress, exchange: &Exchange<'_>, limit: Duration) -> bool {
+        let Some(armed) = self.armed.filter(|armed| *armed != now) else {
+            return false;
+        };
+        let still_client = (armed.2, now.2) == (Some(Waiting::Client), Some(Waiting::Client));
+        let least = exchange.min_upload_rate.saturating_mul(limit.as_secs());
+        !still_client || now.1.saturating_sub(armed.1) >= least
+    }
+
     /// Ready with nothing when the body need not be held back any more, or with the time-out.
     fn poll(
         &mut self,
@@ -252,8 +268,8 @@ impl Watch {
                 self.armed = None;
                 return Poll::Ready(Ok(()));
             }
-            // Bytes went out since the timer was set: the wait begins anew.
-            if self.armed != Some(state) {
+            // Enough went out since the timer was set: the wait begins anew.
+            if self.moved_on(state, run.exchange, limit) {
                 self.armed = Some(state);
                 if let Some(timer) = sleep.as_mut().as_pin_mut() {
                     timer.reset(Instant::now() + limit);

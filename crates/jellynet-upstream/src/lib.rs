@@ -52,9 +52,10 @@
 //!
 //! # What this crate does not do
 //!
-//! * It routes nothing: one [`Upstream`] is one server.
+//! * One [`Upstream`] is one server: [`Routes`] chooses among several, and balances nothing.
 //! * It does not send interim responses (103) on, since Rust's HTTP servers cannot.
-//! * It caches, compresses and balances nothing.
+//! * It caches and compresses nothing.
+//! * It speaks HTTP/1.1 over TCP and Unix sockets to the upstream, not TLS or HTTP/2.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -71,6 +72,7 @@ mod health;
 mod local_address;
 mod paths;
 mod pool;
+mod routes;
 mod tunnel;
 mod upstream;
 mod url;
@@ -81,6 +83,7 @@ pub use crate::config::{HostPolicy, UpstreamConfig};
 pub use crate::counters::CounterSnapshot;
 pub use crate::error::{ForwardError, HeadFault, ResponseError};
 pub use crate::health::{Identity, ProbeConfig, State, Status, StatusWatch};
+pub use crate::routes::{RouteMatch, Routes};
 pub use crate::upstream::{ForwardFuture, Upstream};
 pub use crate::url::{ParseUpstreamUrlError, UpstreamUrl};
 

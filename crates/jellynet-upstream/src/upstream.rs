@@ -128,10 +128,14 @@ impl Upstream {
         B::Data: Send,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
-        let method = request.method().clone();
-        match self.try_forward(request).await {
+        let (parts, body) = request.into_parts();
+        let method = parts.method.clone();
+        let (length, mut upload) = request_body(body);
+        match self.hand_over(parts, length, &mut upload).await {
             Ok(response) => response,
-            Err(error) => self.refuse(&error, &method),
+            Err(error) => self
+                .refuse(&error, &method)
+                .map(|body| body.holding(upload)),
         }
     }
 
@@ -149,15 +153,25 @@ impl Upstream {
         B::Data: Send,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
+        let (parts, body) = request.into_parts();
+        let (length, mut upload) = request_body(body);
+        self.hand_over(parts, length, &mut upload).await
+    }
+
+    /// Takes `upload` only when there is a response for it.
+    async fn hand_over(
+        &self,
+        mut parts: Parts,
+        length: RequestLength,
+        upload: &mut Option<BoxUpload>,
+    ) -> Result<Response<ResponseBody>, ForwardError> {
         let flight = self.shared.counters.request();
-        let (mut parts, body) = request.into_parts();
         if parts.method == Method::CONNECT {
             return Err(ForwardError::Request {
                 what: "it asks for a tunnel",
             });
         }
         let client = take_upgrade(&mut parts);
-        let (length, mut upload) = request_body(body);
         let published = self.shared.published.as_ref();
         let local_address = published.and_then(|published| published.wanted(&parts));
         let options = HeadOptions {
@@ -175,12 +189,13 @@ impl Upstream {
                 && has_token(&parts.headers, &header::EXPECT, "100-continue"),
             first_byte_timeout: self.shared.config.first_byte_timeout,
             upload_timeout: self.shared.config.upload_timeout,
+            min_upload_rate: self.shared.config.min_upload_rate,
         };
-        let (conn, head) = self.exchange(&exchange, &mut upload).await?;
+        let (conn, head) = self.exchange(&exchange, upload).await?;
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
             return Ok(self.switch(conn, head, client, flight));
         }
-        let response = self.respond(conn, head, upload, flight);
+        let response = self.respond(conn, head, upload.take(), flight);
         match local_address {
             Some(url) => Ok(crate::local_address::rewrite(response, &url).await),
             None => Ok(response),

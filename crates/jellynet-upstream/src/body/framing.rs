@@ -241,6 +241,29 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn what_is_chunked_is_read_however_it_is_cut(
+            pieces in proptest::collection::vec("[a-z\\r\\n]{1,20}", 0..8), rest in "[ -~]{0,9}",
+        ) {
+            let mut text: String = pieces
+                .iter()
+                .map(|piece| format!("{:x}\r\n{piece}\r\n", piece.len()))
+                .collect();
+            text.push_str("0\r\n\r\n");
+            text.push_str(&rest);
+            let (data, _, ended) = chunked(text.as_bytes()).unwrap();
+            proptest::prop_assert_eq!(data, pieces.concat().into_bytes());
+            proptest::prop_assert!(ended || rest.is_empty());
+        }
+
+        #[test]
+        fn hostile_bytes_never_panic(bytes in proptest::prelude::any::<Vec<u8>>(), text in "[0-9a-f;\\r\\n ]{0,40}") {
+            let _ = chunked(&bytes);
+            let _ = chunked(text.as_bytes());
+        }
+    }
+
     #[test]
     fn a_length_takes_no_byte_more() {
         let mut buffer = BytesMut::from(&b"abcdef"[..]);

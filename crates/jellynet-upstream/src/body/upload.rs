@@ -39,6 +39,9 @@ pub(crate) trait Drive: Send {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), UploadError>>;
 
+    /// Reads what is left of the body and forgets it, `limit` bytes at most; ready at its end.
+    fn poll_discard(self: Pin<&mut Self>, limit: &mut usize, cx: &mut Context<'_>) -> Poll<()>;
+
     /// How many bytes the upstream took, and for whom the rest waits.
     fn progress(&self) -> (u64, Waiting);
 }
@@ -122,6 +125,23 @@ where
                         finish(this.frame, *this.length, Some(&trailers))?;
                     }
                 }
+            }
+        }
+    }
+
+    fn poll_discard(mut self: Pin<&mut Self>, limit: &mut usize, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let this = self.as_mut().project();
+            if *this.ended {
+                return Poll::Ready(());
+            }
+            match ready!(this.body.poll_frame(cx)) {
+                Some(Ok(frame)) => {
+                    let len = frame.data_ref().map_or(0, Buf::remaining);
+                    *limit = limit.saturating_sub(len);
+                    *this.ended = *limit == 0 || frame.is_trailers();
+                }
+                Some(Err(_)) | None => *this.ended = true,
             }
         }
     }

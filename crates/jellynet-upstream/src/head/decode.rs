@@ -207,6 +207,21 @@ mod tests {
         assert_eq!(head.headers.get_all("set-cookie").iter().count(), 2);
     }
 
+    proptest::proptest! {
+        #[test]
+        fn hostile_bytes_never_panic(
+            bytes in proptest::prelude::any::<Vec<u8>>(), fields in "[a-zA-Z:,; \\r\\n0-9\\x00-\\x1f]{0,60}",
+        ) {
+            let _ = decode(&mut BytesMut::from(&*bytes), &Method::GET, true);
+            let text = format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n");
+            if let Ok(Some(head)) = read(&text) {
+                let lengths = head.headers.get_all(header::CONTENT_LENGTH).iter().count();
+                proptest::prop_assert!(lengths <= 1);
+                proptest::prop_assert!(!head.headers.contains_key(header::TRANSFER_ENCODING));
+            }
+        }
+    }
+
     #[test]
     fn an_ambiguous_head_is_refused() {
         use ResponseError::{ContentLength, Head, TransferEncoding, UnaskedUpgrade, Version};

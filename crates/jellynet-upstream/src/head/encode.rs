@@ -44,10 +44,17 @@ pub(crate) fn encode(
 
     let dropped = nominated(&parts.headers);
     for (name, value) in &parts.headers {
-        if is_replaced(name, config, options) || is_hop_by_hop(name) || dropped.contains(name) {
+        if *name == header::COOKIE
+            || is_replaced(name, config, options)
+            || is_hop_by_hop(name)
+            || dropped.contains(name)
+        {
             continue;
         }
         put_field(out, name.as_str(), value);
+    }
+    if !dropped.contains(&header::COOKIE) {
+        put_cookies(out, parts);
     }
     put_facts(out, parts);
     put_connection(out, parts, options);
@@ -66,6 +73,19 @@ fn put_field(out: &mut BytesMut, name: &str, value: &HeaderValue) {
     put(out, ": ");
     out.extend_from_slice(value.as_bytes());
     put(out, "\r\n");
+}
+
+/// HTTP/2 may cut cookies into several fields, HTTP/1.1 knows one (RFC 9113 § 8.2.3).
+fn put_cookies(out: &mut BytesMut, parts: &Parts) {
+    let mut before = "cookie: ";
+    for cookie in parts.headers.get_all(header::COOKIE) {
+        put(out, before);
+        out.extend_from_slice(cookie.as_bytes());
+        before = "; ";
+    }
+    if before == "; " {
+        put(out, "\r\n");
+    }
 }
 
 fn put_target(

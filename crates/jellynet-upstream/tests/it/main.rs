@@ -4,10 +4,12 @@
 
 mod cancel;
 mod expect;
+mod h2;
 mod health;
 mod hostile;
 mod local_address;
 mod meaning;
+mod nginx;
 mod refuse;
 mod retry;
 mod stage;

@@ -50,7 +50,7 @@ async fn the_upstream_gets_the_clients_words_and_who_said_them() {
                    X-Forwarded-Host: evil\r\nX-Forwarded-Prefix: /evil\r\nForwarded: for=6.6.6.6\r\n\
                    X-Real-IP: 6.6.6.6\r\nX-Original-Host: evil\r\nProxy-Connection: x\r\n\r\n";
     let expected = "GET /a%2Fb//c?q=%20&r HTTP/1.1\r\nhost: tv.lan:81\r\nrange: bytes=1-\r\n\
-                    accept-encoding: br\r\ncookie: a=b\r\ncookie: c\r\nx-forwarded-for: 127.0.0.1\r\n\
+                    accept-encoding: br\r\ncookie: a=b; c\r\nx-forwarded-for: 127.0.0.1\r\n\
                     x-forwarded-proto: http\r\nx-forwarded-host: tv.lan:81\r\nconnection: te\r\n\
                     te: trailers\r\n\r\n";
     assert_eq!(seen(config, request).await, expected);
