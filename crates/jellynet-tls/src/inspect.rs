@@ -73,6 +73,7 @@ pub struct LeafReport {
     /// Who signed it.
     pub issuer: String,
     /// DNS names and addresses.
+    #[cfg_attr(feature = "serde", serde(rename = "sans"))]
     pub san: Vec<String>,
     /// RFC 3339 in UTC.
     pub not_before: Timestamp,
