@@ -204,8 +204,10 @@ impl Body for ResponseBody {
                 if !matches!(frame, Some(Ok(_))) {
                     stream.finish(frame.is_none());
                 }
-                if stream.conn.is_none() {
-                    this.held = stream.upload.take().map(Held::new).or(this.held.take());
+                if stream.conn.is_none()
+                    && let Some(upload) = stream.upload.take()
+                {
+                    this.held = Some(Held::new(upload));
                 }
                 frame
             }
