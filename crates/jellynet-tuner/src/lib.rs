@@ -91,3 +91,7 @@ pub use crate::channel::{Channel, ParseChannelError};
 pub use crate::device_id::{DeviceId, ParseDeviceIdError};
 pub use crate::doctor::{Advice, Blocked};
 pub use crate::status::{Program, StopReason, TunerStatus};
+
+#[cfg(all(doctest, feature = "udp"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
