@@ -6,7 +6,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use jellynet_tls::{Inspection, LoadError, Password, Source, Timestamp, inspect};
+use jellynet_tls::{Inspection, Limits, LoadError, Password, Source, Timestamp, inspect};
+use proptest::prelude::*;
 use serde_json::Value;
 
 use crate::support::{corpus, loader};
@@ -142,7 +143,7 @@ fn the_report_has_the_shape_that_scripts_rely_on() {
     assert_eq!(json["leaf"]["subject"], "CN=example.org");
     assert_eq!(json["leaf"]["issuer"], "CN=Sub");
     assert_eq!(
-        json["leaf"]["san"],
+        json["leaf"]["sans"],
         serde_json::json!(["example.org", "*.example.org", "192.0.2.1"])
     );
     assert!(json["leaf"]["not_before"].as_str().unwrap().ends_with('Z'));
@@ -196,4 +197,38 @@ fn warnings_say_what_clients_will_refuse() {
         kinds("p256-both.pem", Timestamp::from_unix(0)),
         ["not-yet-valid"]
     );
+}
+
+/// Files small enough to be changed often: those that fuzzing starts from.
+const SEEDS: [&[u8]; 5] = [
+    include_bytes!("../../fuzz/seeds/pkcs12/openssl"),
+    include_bytes!("../../fuzz/seeds/pkcs12/ber-legacy"),
+    include_bytes!("../../fuzz/seeds/ber/clear"),
+    include_bytes!("../../fuzz/seeds/pem/both"),
+    include_bytes!("../../fuzz/seeds/pem/encrypted"),
+];
+
+proptest! {
+    #[test]
+    fn whatever_happens_to_a_file_it_loads_or_is_refused(
+        seed in 0..SEEDS.len(),
+        changes in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 1..8),
+        cut in proptest::option::of(any::<proptest::sample::Index>()),
+    ) {
+        let mut bytes = SEEDS[seed].to_vec();
+        for (place, octet) in changes {
+            let place = place.index(bytes.len());
+            bytes[place] = octet;
+        }
+        if let Some(cut) = cut {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        let mut limits = Limits::DEFAULT;
+        limits.rounds_each = 4096;
+        limits.rounds_total = 16_384;
+        let loader = loader().with_limits(limits);
+        let now = Timestamp::from_unix(1_800_000_000);
+        let _ = loader.decode(&bytes, Some("test-Pass1"), now);
+        let _ = loader.decode(&bytes, None, now);
+    }
 }
