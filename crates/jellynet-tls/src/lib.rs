@@ -58,7 +58,7 @@
 //! | `ring` | the same with ring: RSA 2048 to 4096, no P-521; needs no C compiler worth the name |
 //! | `tokio` (default) | [`TlsAcceptor`], [`IdentityStore::watch`], [`serve_check`] |
 //! | `tower` (default) | [`HttpsRedirectLayer`], [`HstsLayer`] |
-//! | `acme` | [`AcmeManager`]; needs a provider |
+//! | `acme` | [`AcmeManager`] with aws-lc-rs; `acme-ring`: with ring |
 //! | `serde` | [`Inspection`], [`Status`], [`ServeReport`] as JSON |
 //!
 //! Without features it reads, inspects and converts, with a provider that the caller brings.
@@ -67,7 +67,7 @@
 
 #[cfg(feature = "tokio")]
 mod accept;
-#[cfg(all(feature = "acme", any(feature = "aws-lc-rs", feature = "ring")))]
+#[cfg(feature = "_acme")]
 mod acme;
 mod chain;
 #[cfg(feature = "tokio")]
@@ -106,7 +106,7 @@ mod x509;
 
 #[cfg(feature = "tokio")]
 pub use accept::{AcceptError, TlsAcceptor, TlsStream};
-#[cfg(all(feature = "acme", any(feature = "aws-lc-rs", feature = "ring")))]
+#[cfg(feature = "_acme")]
 pub use acme::{
     AcmeConfig, AcmeError, AcmeEvent, AcmeManager, Challenge, DnsError, DnsFuture, DnsHook,
     DnsProvider, ExternalAccount, Http01, Http01Future, Http01Layer, Http01Service, LETS_ENCRYPT,

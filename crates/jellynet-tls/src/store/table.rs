@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::server::ClientHello;
 use rustls::sign::CertifiedKey;
 
 use crate::identity::Identity;
@@ -160,7 +160,7 @@ impl std::fmt::Debug for Table {
 pub(crate) struct Pinned(pub(crate) Arc<Table>);
 
 #[cfg(feature = "tokio")]
-impl ResolvesServerCert for Pinned {
+impl rustls::server::ResolvesServerCert for Pinned {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         self.0.resolve(&hello)
     }
