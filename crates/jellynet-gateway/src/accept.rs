@@ -10,8 +10,8 @@ use http_body::Body;
 use hyper::body::Incoming;
 use jellynet_admin::Admin;
 use jellynet_bind::{Connection, Facts, HttpServer, Listeners, Protocol, ServeOptions};
-use jellynet_forwarded::{LiveRules, Scheme};
 use jellynet_forwarded::proxy_protocol::{self, PreamblePolicy};
+use jellynet_forwarded::{LiveRules, Scheme};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tower_http::add_extension::AddExtension;
 use tower_service::Service;
@@ -39,12 +39,25 @@ pub(crate) struct Accept {
 }
 
 impl Accept {
-    pub(crate) fn new(config: &Config, rules: LiveRules, stack: Stack, admin: Admin, tls: Option<Tls>) -> Self {
+    pub(crate) fn new(
+        config: &Config,
+        rules: LiveRules,
+        stack: Stack,
+        admin: Admin,
+        tls: Option<Tls>,
+    ) -> Self {
         let mut options = ServeOptions::default();
         options.first_byte = config.http.first_byte;
         options.headers = config.http.headers;
         options.idle = config.http.idle;
-        Self { server: HttpServer::new(options), rules, preamble: config.proxies.protocol, stack, admin, tls }
+        Self {
+            server: HttpServer::new(options),
+            rules,
+            preamble: config.proxies.protocol,
+            stack,
+            admin,
+            tls,
+        }
     }
 
     pub(crate) async fn run(self, mut listeners: Listeners) {
@@ -88,14 +101,19 @@ impl Accept {
     async fn decrypt<I, S, B>(self, stream: I, facts: Facts, stack: S) -> Result<(), Failed>
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
+            + Clone
+            + Send
+            + 'static,
         S::Future: Send + 'static,
         B: Body + Send + 'static,
         B::Data: Send,
         B::Error: Into<Failed>,
     {
         let Some(tls) = self.tls.filter(|_| facts.name() == HTTPS) else {
-            self.server.serve_stream(stream, facts, Protocol::Sniff, stack).await?;
+            self.server
+                .serve_stream(stream, facts, Protocol::Sniff, stack)
+                .await?;
             return Ok(());
         };
         let stream = tls.acceptor.accept(stream).await?;
@@ -105,7 +123,9 @@ impl Accept {
             _ => Protocol::Http1,
         };
         let stack = AddExtension::new(AddExtension::new(stack, Scheme::Https), known);
-        self.server.serve_stream(stream, facts, protocol, stack).await?;
+        self.server
+            .serve_stream(stream, facts, protocol, stack)
+            .await?;
         Ok(())
     }
 }

@@ -144,7 +144,8 @@ impl Announcer {
 
     /// How many questions were answered.
     pub(crate) fn answered(&self) -> u64 {
-        self.responder.with(|responder, _now| responder.stats().answered)
+        self.responder
+            .with(|responder, _now| responder.stats().answered)
     }
 
     /// How the socket on 7359/udp stands, in words.

@@ -11,6 +11,7 @@ use http::{HeaderValue, Method, Request, Response, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use jellynet_tuner::serve::{StreamBody, TunerService};
 use jellynet_upstream::{ResponseBody, Upstream};
 use pin_project_lite::pin_project;
 use tower::ServiceExt;
@@ -73,9 +74,19 @@ fn health() -> Response<Body> {
     response
 }
 
-/// [`Content`] as a service.
+/// The innermost service.
 #[derive(Clone, Debug)]
-pub(crate) struct App(pub(crate) Content);
+pub(crate) struct App {
+    pub(crate) content: Content,
+    /// Live TV, where it is switched on.
+    pub(crate) tuner: Option<TunerService>,
+}
+
+/// Device and channel of a path that is a tuner's.
+fn tuner_path(path: &str) -> Option<&str> {
+    path.strip_prefix("/tuner")
+        .filter(|rest| rest.starts_with('/'))
+}
 
 impl Service<Request<Incoming>> for App {
     type Response = Response<Body>;
@@ -87,7 +98,23 @@ impl Service<Request<Incoming>> for App {
     }
 
     fn call(&mut self, request: Request<Incoming>) -> Self::Future {
-        let content = self.0.clone();
+        if let (Some(tuner), Some(rest)) = (&self.tuner, tuner_path(request.uri().path())) {
+            let query = request
+                .uri()
+                .query()
+                .map_or(String::new(), |query| format!("?{query}"));
+            let mut asked = Request::new(());
+            *asked.method_mut() = request.method().clone();
+            if let Ok(uri) = format!("{rest}{query}").parse() {
+                *asked.uri_mut() = uri;
+            }
+            let tuner = tuner.clone();
+            return Box::pin(async move {
+                let response = tuner.oneshot(asked).await?;
+                Ok(response.map(|inner| Body::Tuner { inner }))
+            });
+        }
+        let content = self.content.clone();
         Box::pin(async move { Ok(content.answer(request).await) })
     }
 }
@@ -100,6 +127,8 @@ pin_project! {
         Upstream { #[pin] inner: ResponseBody },
         /// From a file.
         File { #[pin] inner: ServeFileSystemResponseBody },
+        /// A tuner's stream.
+        Tuner { #[pin] inner: StreamBody },
         /// Made here.
         Full { #[pin] inner: Full<Bytes> },
     }
@@ -109,6 +138,14 @@ impl From<&'static str> for Body {
     fn from(text: &'static str) -> Self {
         Self::Full {
             inner: Full::from(text),
+        }
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        Self::Full {
+            inner: Full::from(bytes),
         }
     }
 }
@@ -134,6 +171,7 @@ impl HttpBody for Body {
         match self.project() {
             Projected::Upstream { inner } => inner.poll_frame(cx).map_err(Into::into),
             Projected::File { inner } => inner.poll_frame(cx).map_err(Into::into),
+            Projected::Tuner { inner } => inner.poll_frame(cx).map_err(Into::into),
             Projected::Full { inner } => inner.poll_frame(cx).map_err(|never| match never {}),
         }
     }
@@ -142,6 +180,7 @@ impl HttpBody for Body {
         match self {
             Self::Upstream { inner } => inner.is_end_stream(),
             Self::File { inner } => inner.is_end_stream(),
+            Self::Tuner { inner } => inner.is_end_stream(),
             Self::Full { inner } => inner.is_end_stream(),
         }
     }
@@ -150,6 +189,7 @@ impl HttpBody for Body {
         match self {
             Self::Upstream { inner } => inner.size_hint(),
             Self::File { inner } => inner.size_hint(),
+            Self::Tuner { inner } => inner.size_hint(),
             Self::Full { inner } => inner.size_hint(),
         }
     }

@@ -14,7 +14,7 @@ use crate::reach;
 
 pub(crate) use self::https::Https;
 pub(crate) use self::sections::{
-    Access, Admin, BaseUrl, Discovery, Http, Proxies, Published, Server, Upstream,
+    Access, Admin, BaseUrl, Discovery, Http, Proxies, Published, Server, Tuner, Upstream,
 };
 
 /// Every key there is, those of the program's own log among them; `upstream` is a list of tables.
@@ -58,8 +58,12 @@ pub const KEYS: &[&str] = &[
     "published.urls",
     "server.data_dir",
     "server.name",
+    "ssdp.enabled",
     "tls.names",
     "tls.profile",
+    "tuner.advertise",
+    "tuner.enabled",
+    "tuner.ports",
     "upstream[].url",
     "web.directory",
 ];
@@ -77,6 +81,9 @@ pub struct Config {
     pub(crate) access: Access,
     pub(crate) published: Published,
     pub(crate) discovery: Discovery,
+    /// Whether UPnP control points are told of this server.
+    pub(crate) ssdp: bool,
+    pub(crate) tuner: Tuner,
     pub(crate) admin: Admin,
     pub(crate) access_log: jellynet_admin::Format,
 }
@@ -111,11 +118,13 @@ impl Config {
             https: Https::read(settings),
             web_directory: sections::web_directory(settings, &upstreams),
             upstreams,
-            published: Published::read(settings, &base_url.path, &access.lan),
+            published: Published::read(settings, &base_url.path, &access.lan.subnets()),
             base_url,
             proxies: Proxies::read(settings),
             access,
             discovery: Discovery::read(settings),
+            ssdp: settings.bool("ssdp.enabled").unwrap_or(false),
+            tuner: Tuner::read(settings),
             admin: Admin::read(settings),
             access_log: settings.parse("log.access", str::parse).unwrap_or_default(),
         }

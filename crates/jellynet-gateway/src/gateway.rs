@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use jellynet_access::LivePolicy;
 use jellynet_bind::{
     AcceptOptions, Bind, BindError, Bound, DrainReport, Handle, Listeners, Outcome, OutcomeKind,
 };
@@ -14,12 +15,14 @@ use tokio::task::JoinHandle;
 
 use crate::accept::Accept;
 use crate::announce::{Announcer, Own};
-use crate::app::Content;
+use crate::app::{App, Content};
 use crate::config::{self, Config};
+use crate::dlna::Dlna;
 use crate::health::Health;
 use crate::reach::{ADMIN, HTTP, HTTPS, Reach};
-use crate::stack::Parts;
+use crate::stack::{self, Parts};
 use crate::tls::Tls;
+use crate::tuners;
 use crate::welcome::Welcome;
 
 /// Why a gateway cannot be opened.
@@ -29,6 +32,12 @@ pub enum OpenError {
     /// The interfaces of this host cannot be read.
     #[error("cannot read this host's network interfaces")]
     Interfaces(#[source] io::Error),
+    /// Live TV was asked for and cannot be had.
+    #[error("cannot serve tuners")]
+    Tuners {
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A certificate that was asked for cannot be shown, and HTTPS is not optional.
     #[error("cannot serve HTTPS with {name}")]
     Certificate {
@@ -53,13 +62,16 @@ pub struct Gateway {
     listeners: Listeners,
     accept: Accept,
     health: Health,
+    dlna: Option<Dlna>,
     files: Option<String>,
     deadline: Duration,
 }
 
 impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gateway").field("health", &self.health).finish_non_exhaustive()
+        f.debug_struct("Gateway")
+            .field("health", &self.health)
+            .finish_non_exhaustive()
     }
 }
 
@@ -73,30 +85,70 @@ impl Gateway {
     /// # Panics
     ///
     /// Outside a tokio runtime.
-    #[expect(clippy::needless_pass_by_value, reason = "a gateway is the configuration at work")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a gateway is the configuration at work"
+    )]
     pub fn open(config: Config) -> Result<Self, OpenError> {
         let interfaces = Interfaces::watch().map_err(OpenError::Interfaces)?;
         let listeners = listen(&config, &interfaces)?;
         let tls = open_tls(&config, &interfaces)?;
-        let reach = Reach::new(config.published.published(), interfaces.clone(), listeners.handle());
-        let own = config.upstreams.is_empty().then(|| Own::load(&config.server));
-        let upstreams: Vec<_> = config.upstreams.iter().map(|one| connect(one, &reach)).collect();
-        let announcer = config.discovery.enabled.then(|| {
-            Announcer::start(&config.discovery, own.as_ref(), &reach, interfaces)
-        });
+        let reach = Reach::new(
+            config.published.published(),
+            interfaces.clone(),
+            listeners.handle(),
+        );
+        let own = config
+            .upstreams
+            .is_empty()
+            .then(|| Own::load(&config.server));
+        let upstreams: Vec<_> = config
+            .upstreams
+            .iter()
+            .map(|one| connect(one, &reach))
+            .collect();
+        let announcer = config
+            .discovery
+            .enabled
+            .then(|| Announcer::start(&config.discovery, own.as_ref(), &reach, interfaces.clone()));
         if let Some(announcer) = &announcer {
-            upstreams.iter().for_each(|upstream| announcer.follow(upstream));
+            upstreams
+                .iter()
+                .for_each(|upstream| announcer.follow(upstream));
         }
-        let health = Health { listeners: listeners.handle(), upstreams, announcer, reach, tls };
-        let parts = Parts::new(&config);
+        let dlna = config.ssdp.then(|| {
+            Dlna::start(
+                own.as_ref(),
+                &upstreams,
+                &config.base_url.path,
+                &reach,
+                interfaces.clone(),
+            )
+        });
+        let dlna = dlna.flatten();
+        let tuner = tuners::open(&config.tuner, &config.server.data_dir())?;
+        let health = Health {
+            listeners: listeners.handle(),
+            upstreams,
+            announcer,
+            reach,
+            tls,
+        };
+        let parts = Parts::new(&config, &interfaces.current());
+        follow_interfaces(&config, &parts.policy, interfaces.clone());
         follow_names(&config, &parts.rules);
         health.count(&parts.metrics, parts.refusals.clone());
         let admin = health.admin(parts.metrics.clone());
-        let stack = parts.stack(&config, content(&config, own, &health), health.tls.as_ref());
+        let app = App {
+            content: content(&config, own, &health),
+            tuner,
+        };
+        let stack = parts.stack(&config, app, health.tls.as_ref(), dlna.as_ref());
         Ok(Self {
             accept: Accept::new(&config, parts.rules, stack, admin, health.tls.clone()),
             listeners,
             health,
+            dlna,
             files: config.web_directory.map(|path| path.display().to_string()),
             deadline: config.http.drain,
         })
@@ -106,14 +158,29 @@ impl Gateway {
     #[must_use]
     pub fn summary(&self) -> String {
         let health = &self.health;
-        let mut rows: Vec<_> = health.listeners.outcomes().iter().map(ToString::to_string).collect();
-        rows.extend(health.upstreams.iter().map(|upstream| format!("upstream: {}", upstream.config().url)));
+        let mut rows: Vec<_> = health
+            .listeners
+            .outcomes()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        rows.extend(
+            health
+                .upstreams
+                .iter()
+                .map(|upstream| format!("upstream: {}", upstream.config().url)),
+        );
         rows.extend(self.files.iter().map(|files| format!("files: {files}")));
         rows.extend(health.certificates());
         rows.push(match &health.announcer {
             Some(announcer) => format!("discovery: {}", announcer.status()),
             None => "discovery: switched off".to_owned(),
         });
+        rows.extend(
+            self.dlna
+                .iter()
+                .map(|dlna| format!("ssdp: {}", dlna.status())),
+        );
         rows.extend(health.reach.announced_by_interface());
         rows.join("\n")
     }
@@ -127,16 +194,29 @@ impl Gateway {
     pub fn start(self) -> Drain {
         let (listeners, deadline) = (self.listeners.handle(), self.deadline);
         let serving = tokio::spawn(self.accept.run(self.listeners));
-        Drain { listeners, deadline, serving }
+        Drain {
+            listeners,
+            deadline,
+            serving,
+            dlna: self.dlna,
+        }
     }
 }
 
 /// Ends a gateway that serves.
-#[derive(Debug)]
 pub struct Drain {
     listeners: Handle,
     deadline: Duration,
     serving: JoinHandle<()>,
+    dlna: Option<Dlna>,
+}
+
+impl fmt::Debug for Drain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Drain")
+            .field("deadline", &self.deadline)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Drain {
@@ -155,6 +235,10 @@ impl Drain {
     /// Takes no new connections, lets requests finish until the deadline, cuts the rest, and tells
     /// how many there were of each.
     pub async fn run(self) -> String {
+        // Said first: nobody shall come while the last ones go.
+        if let Some(dlna) = self.dlna {
+            dlna.stop().await;
+        }
         let report: DrainReport = self.listeners.drain(self.deadline).await;
         self.serving.abort();
         report.to_string()
@@ -189,7 +273,10 @@ fn refuse_if_failed(bound: &Bound, https_optional: bool) -> Result<(), OpenError
     Err(OpenError::Listen {
         temporary: bad.iter().any(|outcome| match &outcome.kind {
             OutcomeKind::Failed { error } => {
-                matches!(**error, BindError::InUse { .. } | BindError::NotLocal { .. })
+                matches!(
+                    **error,
+                    BindError::InUse { .. } | BindError::NotLocal { .. }
+                )
             }
             _ => false,
         }),
@@ -211,24 +298,36 @@ fn content(config: &Config, own: Option<Own>, health: &Health) -> Content {
         (None, Some(directory)) => Content::directory(directory),
         (None, None) => {
             let own = own.unwrap_or_else(|| Own::load(&config.server));
-            Content::Welcome(Welcome { own, health: health.clone() }.into())
+            Content::Welcome(
+                Welcome {
+                    own,
+                    health: health.clone(),
+                }
+                .into(),
+            )
         }
     }
 }
 
 fn connect(config: &config::Upstream, reach: &Reach) -> Upstream {
     let reach = reach.clone();
-    let upstream = Upstream::with_published(UpstreamConfig::new(config.url.clone()), move |request| {
-        let client = request.extensions.get::<ClientAddr>()?;
-        Some(reach.url_for_request(client.ip, &request.uri)?.url)
-    });
+    let upstream =
+        Upstream::with_published(UpstreamConfig::new(config.url.clone()), move |request| {
+            let client = request.extensions.get::<ClientAddr>()?;
+            Some(reach.url_for_request(client.ip, &request.uri)?.url)
+        });
     let (probed, mut status) = (upstream.clone(), upstream.status());
     tokio::spawn(async move { probed.probe(ProbeConfig::default()).await });
     tokio::spawn(async move {
         let mut known = None;
         while let Some(status) = status.changed().await {
             if let Some(who) = status.identity.filter(|who| known.as_ref() != Some(who)) {
-                tracing::info!(name = who.server_name, version = who.version, id = who.id, "know the upstream");
+                tracing::info!(
+                    name = who.server_name,
+                    version = who.version,
+                    id = who.id,
+                    "know the upstream"
+                );
                 known = Some(who);
             }
         }
@@ -236,16 +335,41 @@ fn connect(config: &config::Upstream, reach: &Reach) -> Upstream {
     upstream
 }
 
+/// Keeps the LAN in step with this host's own subnets, where that was asked for.
+fn follow_interfaces(config: &Config, policy: &LivePolicy, mut interfaces: Interfaces) {
+    if !config.access.lan.follows_interfaces() {
+        return;
+    }
+    let (access, policy) = (config.access.clone(), policy.clone());
+    tokio::spawn(async move {
+        while let Some(update) = interfaces.changed().await {
+            policy.replace(stack::policy(&access, &update.table));
+        }
+    });
+}
+
 /// Keeps proxies that are known by host name in step with their addresses.
 fn follow_names(config: &Config, rules: &LiveRules) {
     let names = HostNames::new(config.proxies.known.clone(), rules.clone());
     tokio::spawn(names.run(|event| match event {
-        NameEvent::Changed { name, added, removed } => {
+        NameEvent::Changed {
+            name,
+            added,
+            removed,
+        } => {
             tracing::info!(name, ?added, ?removed, "a known proxy's addresses changed");
         }
         NameEvent::Failed { name, error, kept } => {
-            tracing::warn!(name, error, kept, "cannot resolve a known proxy: its last addresses stay");
+            tracing::warn!(
+                name,
+                error,
+                kept,
+                "cannot resolve a known proxy: its last addresses stay"
+            );
         }
-        event => tracing::warn!(?event, "a known proxy's addresses are too old: it is no proxy any more"),
+        event => tracing::warn!(
+            ?event,
+            "a known proxy's addresses are too old: it is no proxy any more"
+        ),
     }));
 }

@@ -50,56 +50,114 @@ impl Health {
 
     /// Adds the metrics of everything that counts by itself.
     pub(crate) fn count(&self, metrics: &Metrics, refusals: Counters) {
-        let sample = |labels, value: u64| Sample { labels, value: value as f64 };
-        metrics.add("jellynet_access_denied_total", "Refused requests, by reason.", Kind::Counter, move || {
-            let denied = refusals.iter().filter(|(reason, _)| !reason.allows());
-            denied.map(|(reason, n)| sample(vec![("reason", reason.to_string())], n)).collect()
-        });
+        let sample = |labels, value: u64| Sample {
+            labels,
+            value: value as f64,
+        };
+        metrics.add(
+            "jellynet_access_denied_total",
+            "Refused requests, by reason.",
+            Kind::Counter,
+            move || {
+                let denied = refusals.iter().filter(|(reason, _)| !reason.allows());
+                denied
+                    .map(|(reason, n)| sample(vec![("reason", reason.to_string())], n))
+                    .collect()
+            },
+        );
         let listeners = self.listeners.clone();
-        metrics.add("jellynet_connections_open", "Connections open now.", Kind::Gauge, move || {
-            let counts = listeners.counts().into_iter();
-            counts.map(|c| sample(vec![("listener", c.name.to_string())], c.open as u64)).collect()
-        });
+        metrics.add(
+            "jellynet_connections_open",
+            "Connections open now.",
+            Kind::Gauge,
+            move || {
+                let counts = listeners.counts().into_iter();
+                counts
+                    .map(|c| sample(vec![("listener", c.name.to_string())], c.open as u64))
+                    .collect()
+            },
+        );
         let listeners = self.listeners.clone();
-        metrics.add("jellynet_connections_total", "Connections accepted.", Kind::Counter, move || {
-            let counts = listeners.counts().into_iter();
-            counts.map(|c| sample(vec![("listener", c.name.to_string())], c.total)).collect()
-        });
+        metrics.add(
+            "jellynet_connections_total",
+            "Connections accepted.",
+            Kind::Counter,
+            move || {
+                let counts = listeners.counts().into_iter();
+                counts
+                    .map(|c| sample(vec![("listener", c.name.to_string())], c.total))
+                    .collect()
+            },
+        );
         let health = self.clone();
-        metrics.add("jellynet_listener_up", "Whether a wanted listener listens.", Kind::Gauge, move || {
-            let parts = health.listener_parts().into_iter();
-            parts.map(|part| sample(vec![("listener", part.name)], part.ready.into())).collect()
-        });
+        metrics.add(
+            "jellynet_listener_up",
+            "Whether a wanted listener listens.",
+            Kind::Gauge,
+            move || {
+                let parts = health.listener_parts().into_iter();
+                parts
+                    .map(|part| sample(vec![("listener", part.name)], part.ready.into()))
+                    .collect()
+            },
+        );
         let upstreams = self.upstreams.clone();
-        metrics.add("jellynet_upstream_up", "Whether an upstream answers.", Kind::Gauge, move || {
-            let one = |u: &Upstream| {
-                let up = u.status().current().state == State::Up;
-                sample(vec![("upstream", u.config().url.to_string())], up.into())
-            };
-            upstreams.iter().map(one).collect()
-        });
+        metrics.add(
+            "jellynet_upstream_up",
+            "Whether an upstream answers.",
+            Kind::Gauge,
+            move || {
+                let one = |u: &Upstream| {
+                    let up = u.status().current().state == State::Up;
+                    sample(vec![("upstream", u.config().url.to_string())], up.into())
+                };
+                upstreams.iter().map(one).collect()
+            },
+        );
         if let Some(tls) = self.tls.clone() {
-            let (name, help) = ("jellynet_tls_certificate_not_after_timestamp_seconds", "When a certificate expires.");
+            let (name, help) = (
+                "jellynet_tls_certificate_not_after_timestamp_seconds",
+                "When a certificate expires.",
+            );
             metrics.add(name, help, Kind::Gauge, move || {
-                let until = tls.status().into_iter().filter_map(|s| Some((s.name, s.not_after?)));
-                let seconds = |until: jellynet_tls::Timestamp| u64::try_from(until.as_unix()).unwrap_or(0);
-                until.map(|(name, until)| sample(vec![("identity", name)], seconds(until))).collect()
+                let until = tls
+                    .status()
+                    .into_iter()
+                    .filter_map(|s| Some((s.name, s.not_after?)));
+                let seconds =
+                    |until: jellynet_tls::Timestamp| u64::try_from(until.as_unix()).unwrap_or(0);
+                until
+                    .map(|(name, until)| sample(vec![("identity", name)], seconds(until)))
+                    .collect()
             });
         }
         if let Some(announcer) = self.announcer.clone() {
-            metrics.add("jellynet_discovery_responses_total", "Answers on 7359/udp.", Kind::Counter, move || {
-                vec![sample(vec![("protocol", "7359".to_owned())], announcer.answered())]
-            });
+            metrics.add(
+                "jellynet_discovery_responses_total",
+                "Answers on 7359/udp.",
+                Kind::Counter,
+                move || {
+                    vec![sample(
+                        vec![("protocol", "7359".to_owned())],
+                        announcer.answered(),
+                    )]
+                },
+            );
         }
     }
 
     fn ready(&self) -> Ready {
         let mut parts = self.listener_parts();
         parts.extend(self.upstreams.iter().map(|upstream| {
-            let (name, status) = (format!("upstream {}", upstream.config().url), upstream.status().current());
+            let (name, status) = (
+                format!("upstream {}", upstream.config().url),
+                upstream.status().current(),
+            );
             match (status.state, status.reason) {
                 (State::Up, _) => Part::ready(name),
-                (state, reason) => Part::waiting(name, reason.unwrap_or_else(|| state.as_str().to_owned())),
+                (state, reason) => {
+                    Part::waiting(name, reason.unwrap_or_else(|| state.as_str().to_owned()))
+                }
             }
         }));
         parts.extend(self.tls.iter().flat_map(Tls::status).map(|status| {
@@ -107,7 +165,9 @@ impl Health {
             match status.last_error {
                 None if status.serving && status.valid => Part::ready(name),
                 // What was loaded before is served still.
-                Some(error) if status.serving && status.valid => Part::waiting(name, error).optional(),
+                Some(error) if status.serving && status.valid => {
+                    Part::waiting(name, error).optional()
+                }
                 Some(error) => Part::waiting(name, error),
                 None => Part::waiting(name, "it is expired or not yet valid"),
             }
@@ -119,11 +179,23 @@ impl Health {
     pub(crate) fn certificates(&self) -> Vec<String> {
         let line = |status: jellynet_tls::Status| match (&status.last_error, status.not_after) {
             (_, Some(until)) => {
-                let warnings = status.warnings.iter().map(|warning| format!("; {}", warning.message));
-                format!("certificate: {} for {}, until {until}{}", status.name, status.names.join(", "), warnings.collect::<String>())
+                let warnings = status
+                    .warnings
+                    .iter()
+                    .map(|warning| format!("; {}", warning.message));
+                format!(
+                    "certificate: {} for {}, until {until}{}",
+                    status.name,
+                    status.names.join(", "),
+                    warnings.collect::<String>()
+                )
             }
             (error, None) => {
-                format!("certificate: {}: {}", status.name, error.as_deref().unwrap_or("there is none"))
+                format!(
+                    "certificate: {}: {}",
+                    status.name,
+                    error.as_deref().unwrap_or("there is none")
+                )
             }
         };
         self.tls.iter().flat_map(Tls::status).map(line).collect()
@@ -158,7 +230,12 @@ impl Health {
         });
         Status {
             version: env!("CARGO_PKG_VERSION"),
-            listeners: self.listeners.outcomes().iter().map(ToString::to_string).collect(),
+            listeners: self
+                .listeners
+                .outcomes()
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
             upstreams: upstreams.collect(),
             discovery: self.announcer.as_ref().map(Announcer::status),
             announced: self.reach.announced_by_interface(),

@@ -5,12 +5,14 @@ mod accept;
 mod announce;
 mod app;
 mod config;
+mod dlna;
 mod explain;
 mod gateway;
 mod health;
 mod reach;
 mod stack;
 mod tls;
+mod tuners;
 mod welcome;
 
 pub use crate::config::{Config, KEYS};

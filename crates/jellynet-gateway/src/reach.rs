@@ -5,7 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use http::Uri;
-use jellynet_bind::{BindPlan, BoundAddr, Endpoint, Families, Handle, Listen, OutcomeKind, Request};
+use jellynet_bind::{
+    BindPlan, BoundAddr, Endpoint, Families, Handle, Listen, OutcomeKind, Request,
+};
 use jellynet_netif::{InterfaceTable, Interfaces};
 use jellynet_published::{Announced, Ask, Listener, Published};
 
@@ -86,21 +88,33 @@ pub(crate) const ADMIN: &str = "admin";
 
 /// The sockets that would accept connections on these interfaces.
 pub(crate) fn planned(listen: &[Listen], interfaces: &InterfaceTable) -> Vec<Listener> {
-    let requests: Vec<_> = listen.iter().map(|one| Request::new(HTTP, one.clone())).collect();
+    let requests: Vec<_> = listen
+        .iter()
+        .map(|one| Request::new(HTTP, one.clone()))
+        .collect();
     let sockets = BindPlan::new(&requests, interfaces).sockets;
-    let addresses = sockets.into_iter().filter_map(|socket| match socket.endpoint {
-        Endpoint::Tcp(address) => Some(Listener::http(address)),
-        _ => None,
-    });
+    let addresses = sockets
+        .into_iter()
+        .filter_map(|socket| match socket.endpoint {
+            Endpoint::Tcp(address) => Some(Listener::http(address)),
+            _ => None,
+        });
     addresses.collect()
 }
 
 /// Where this host itself reaches a listener.
 pub(crate) fn from_this_host(listen: &Listen) -> Option<String> {
     Some(match listen {
-        Listen::Wildcard { families: Families::V6, port } => format!("[::1]:{port}"),
+        Listen::Wildcard {
+            families: Families::V6,
+            port,
+        } => format!("[::1]:{port}"),
         Listen::Wildcard { port, .. } | Listen::Loopback { port } => format!("127.0.0.1:{port}"),
-        Listen::Address { ip, zone: None, port } => SocketAddr::new(*ip, *port).to_string(),
+        Listen::Address {
+            ip,
+            zone: None,
+            port,
+        } => SocketAddr::new(*ip, *port).to_string(),
         Listen::Interface { name, port } => {
             let interfaces = jellynet_netif::interfaces().ok()?;
             let address = interfaces.by_name(name)?.addresses.first()?;

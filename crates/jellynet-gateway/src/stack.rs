@@ -1,26 +1,32 @@
 //! The path of a request, from outside in:
 //!
-//! forwarded ─ measure and log ─ access ─ HTTPS redirect ─ HSTS ─ base URL ─ content
+//! forwarded ─ measure and log ─ access ─ UPnP description ─ HTTPS redirect ─ HSTS ─ base URL ─ content
 //!
 //! *forwarded* comes first, so that every later room (log, refusal, redirect, published URL) knows
 //! the real client, scheme and host; it never refuses. *access* comes before redirects and files:
 //! in Jellyfin a blocked client still gets both.
 
-use jellynet_access::{Access, AccessLayer, Counters, Policy};
+use jellynet_access::{Access, AccessLayer, Counters, LivePolicy, Policy};
 use jellynet_admin::{AccessLog, Measure, MeasureLayer, Metrics};
 use jellynet_base_url::{BaseUrl, BaseUrlLayer, DefaultPath};
 use jellynet_forwarded::{AuditLog, Forwarded, ForwardedLayer, LiveRules, Rules};
-use jellynet_tls::{Hsts, HstsLayer, HstsService, HttpsRedirectLayer, HttpsRedirectService, Timestamp};
+use jellynet_netif::InterfaceTable;
+use jellynet_tls::{
+    Hsts, HstsLayer, HstsService, HttpsRedirectLayer, HttpsRedirectService, Timestamp,
+};
 use tower::ServiceBuilder;
 use tower::util::Either;
 
 use crate::app::{App, Content};
 use crate::config::{self, Config};
+use crate::dlna::{Describe, DescribeLayer, Dlna};
 use crate::reach::HTTP;
 use crate::tls::Tls;
 
 /// What answers a request.
-pub(crate) type Stack = Forwarded<Measure<Access<Redirected<Promised<BaseUrl<App>>>>>>;
+pub(crate) type Stack = Forwarded<Measure<Access<Described<Redirected<Promised<BaseUrl<App>>>>>>>;
+/// With the description for UPnP, where that is asked for.
+type Described<S> = Either<Describe<S>, S>;
 /// Sent to HTTPS, where that is asked for.
 type Redirected<S> = Either<HttpsRedirectService<S>, S>;
 /// With HSTS, where that is asked for.
@@ -30,6 +36,7 @@ type Promised<S> = Either<HstsService<S>, S>;
 #[derive(Clone, Debug)]
 pub(crate) struct Parts {
     pub(crate) rules: LiveRules,
+    pub(crate) policy: LivePolicy,
     pub(crate) audit: AuditLog,
     pub(crate) refusals: Counters,
     pub(crate) metrics: Metrics,
@@ -37,9 +44,10 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    pub(crate) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config, interfaces: &InterfaceTable) -> Self {
         Self {
             rules: LiveRules::new(rules(&config.proxies)),
+            policy: LivePolicy::new(policy(&config.access, interfaces)),
             audit: AuditLog::new(),
             refusals: Counters::default(),
             metrics: Metrics::new(env!("CARGO_PKG_VERSION")),
@@ -47,10 +55,16 @@ impl Parts {
         }
     }
 
-    /// The layers around `content`.
-    pub(crate) fn stack(&self, config: &Config, content: Content, tls: Option<&Tls>) -> Stack {
+    /// The layers around `app`.
+    pub(crate) fn stack(
+        &self,
+        config: &Config,
+        app: App,
+        tls: Option<&Tls>,
+        dlna: Option<&Dlna>,
+    ) -> Stack {
         // A directory has its own first page at its root, and so has the welcome page.
-        let first = match content {
+        let first = match app.content {
             Content::Gateway(_) => DefaultPath::default(),
             Content::Directory(_) | Content::Welcome(_) => DefaultPath::none(),
         };
@@ -61,19 +75,27 @@ impl Parts {
                 self.metrics.listener(HTTP),
                 self.log.clone(),
             ))
-            .layer(AccessLayer::new(policy(&config.access)).with_counters(self.refusals.clone()))
+            .layer(AccessLayer::new(self.policy.clone()).with_counters(self.refusals.clone()))
+            .option_layer(dlna.map(DescribeLayer::new))
             .option_layer(redirect(config))
             .option_layer(hsts(config, tls))
             .layer(BaseUrlLayer::new(config.base_url.router(first)))
-            .service(App(content))
+            .service(app)
     }
 }
 
 /// To HTTPS, at the port that clients use; `/health` stays for whoever watches.
 fn redirect(config: &Config) -> Option<HttpsRedirectLayer> {
-    let port = config.published.https_port().unwrap_or_else(|| config.https.port());
+    let port = config
+        .published
+        .https_port()
+        .unwrap_or_else(|| config.https.port());
     let health = config.base_url.path.join("/health");
-    let layer = || HttpsRedirectLayer::new(port).exempt_path("/health").exempt_path(health);
+    let layer = || {
+        HttpsRedirectLayer::new(port)
+            .exempt_path("/health")
+            .exempt_path(health)
+    };
     config.https.redirect.then(layer)
 }
 
@@ -83,7 +105,9 @@ fn hsts(config: &Config, tls: Option<&Tls>) -> Option<HstsLayer> {
     let store = tls.map(|tls| tls.store.clone());
     // Without TLS of our own a proxy in front shows the certificate; the operator vouches for it.
     Some(HstsLayer::new(hsts, move |host| {
-        store.as_ref().is_none_or(|store| store.is_trustworthy_for(host, Timestamp::now()))
+        store
+            .as_ref()
+            .is_none_or(|store| store.is_trustworthy_for(host, Timestamp::now()))
     }))
 }
 
@@ -95,8 +119,8 @@ pub(crate) fn rules(proxies: &config::Proxies) -> Rules {
         .with_allowed_hosts(proxies.allowed_hosts.clone())
 }
 
-/// Who may come in.
-pub(crate) fn policy(access: &config::Access) -> Policy {
-    let policy = Policy::new(access.lan.clone()).with_remote_access(access.remote);
+/// Who may come in, while the interfaces are as they are.
+pub(crate) fn policy(access: &config::Access, interfaces: &InterfaceTable) -> Policy {
+    let policy = Policy::new(access.lan.subnets_with(interfaces)).with_remote_access(access.remote);
     policy.with_filter(access.remote_filter.clone())
 }

@@ -28,14 +28,25 @@ pub(crate) struct Tls {
 
 impl Tls {
     /// Loads what is configured, or makes a certificate where none is; then watches the files.
-    pub(crate) fn open(config: &Https, data: &Path, interfaces: &Interfaces) -> Result<Self, OpenError> {
+    pub(crate) fn open(
+        config: &Https,
+        data: &Path,
+        interfaces: &Interfaces,
+    ) -> Result<Self, OpenError> {
         let store = IdentityStore::new(Loader::new(default_provider()));
         for (at, source) in config.identities.iter().enumerate() {
             let name = format!("identity[{at}]");
             match store.add(&name, source.clone(), Timestamp::now()) {
                 Ok(_) => {}
-                Err(error) if config.optional => tracing::error!(name, %error, "serve HTTPS without a certificate"),
-                Err(error) => return Err(OpenError::Certificate { name, source: Box::new(error) }),
+                Err(error) if config.optional => {
+                    tracing::error!(name, %error, "serve HTTPS without a certificate")
+                }
+                Err(error) => {
+                    return Err(OpenError::Certificate {
+                        name,
+                        source: Box::new(error),
+                    });
+                }
             }
         }
         if config.identities.is_empty() {
@@ -43,9 +54,16 @@ impl Tls {
         }
         let mut options = TlsOptions::default();
         options.profile = config.profile;
-        let acceptor = TlsAcceptor::new(&store, options)
-            .map_err(|error| OpenError::Certificate { name: "tls".to_owned(), source: Box::new(error) })?;
-        tokio::spawn(store.clone().watch(IdentityStore::WATCH_INTERVAL, |event| tell(&event)));
+        let acceptor =
+            TlsAcceptor::new(&store, options).map_err(|error| OpenError::Certificate {
+                name: "tls".to_owned(),
+                source: Box::new(error),
+            })?;
+        tokio::spawn(
+            store
+                .clone()
+                .watch(IdentityStore::WATCH_INTERVAL, |event| tell(&event)),
+        );
         Ok(Self { acceptor, store })
     }
 
@@ -64,13 +82,31 @@ fn tell(event: &Event) {
 }
 
 /// A certificate of this host's own, followed by its names and addresses.
-fn make(store: &IdentityStore, config: &Https, data: &Path, interfaces: &Interfaces) -> Result<(), OpenError> {
+fn make(
+    store: &IdentityStore,
+    config: &Https,
+    data: &Path,
+    interfaces: &Interfaces,
+) -> Result<(), OpenError> {
     let path = data.join("self-signed.pem");
-    let maker = Maker { path: path.clone(), names: config.names.clone(), loader: store.loader().clone() };
-    let failed = |source| OpenError::Certificate { name: SELF_SIGNED.to_owned(), source };
-    maker.ensure(&interfaces.current()).map_err(|error| failed(Box::new(error)))?;
+    let maker = Maker {
+        path: path.clone(),
+        names: config.names.clone(),
+        loader: store.loader().clone(),
+    };
+    let failed = |source| OpenError::Certificate {
+        name: SELF_SIGNED.to_owned(),
+        source,
+    };
+    maker
+        .ensure(&interfaces.current())
+        .map_err(|error| failed(Box::new(error)))?;
     store
-        .add(SELF_SIGNED, jellynet_tls::Source::new(&path), Timestamp::now())
+        .add(
+            SELF_SIGNED,
+            jellynet_tls::Source::new(&path),
+            Timestamp::now(),
+        )
         .map_err(|error| failed(Box::new(error)))?;
     tracing::warn!(
         path = %path.display(),
@@ -93,10 +129,22 @@ impl Maker {
             // What goes wrong here goes wrong again when the file is written, and is said then.
             let _ = std::fs::create_dir_all(directory);
         }
-        let addresses = interfaces.addresses().filter(|(_, address)| !address.temporary && !address.tentative);
+        let addresses = interfaces
+            .addresses()
+            .filter(|(_, address)| !address.temporary && !address.tentative);
         let addresses = addresses.map(|(_, address)| address.ip().to_string());
-        let names = self.names.iter().cloned().chain([host_name()]).chain(addresses);
-        let made = LocalCertificate::new(names).ensure(&self.path, None, &self.loader, Timestamp::now())?;
+        let names = self
+            .names
+            .iter()
+            .cloned()
+            .chain([host_name()])
+            .chain(addresses);
+        let made = LocalCertificate::new(names).ensure(
+            &self.path,
+            None,
+            &self.loader,
+            Timestamp::now(),
+        )?;
         if let Some(why) = made.made {
             tracing::info!(path = %self.path.display(), %why, "made a certificate");
         }

@@ -66,7 +66,8 @@ impl Welcome {
             };
             you.push(row("you are", local.to_owned()));
         }
-        let discovery = self.health
+        let discovery = self
+            .health
             .announcer
             .as_ref()
             .map_or("switched off".to_owned(), Announcer::status);

@@ -50,6 +50,7 @@
 struct Readme;
 
 mod addr;
+mod change;
 #[cfg(feature = "tokio")]
 mod drive;
 mod engine;
@@ -63,10 +64,11 @@ mod udp;
 mod watch;
 
 pub use crate::addr::{ClientAddr, LocalAddr, PeerAddr, Provenance, ProxyOnlyReason, unmapped};
+pub use crate::change::Change;
 #[cfg(feature = "tokio")]
 pub use crate::drive::{Driver, Events, drive};
 pub use crate::engine::{Engine, Received, Transmit, Via};
-pub use crate::interface::{Change, Interface, InterfaceAddr, InterfaceFlags, InterfaceTable};
+pub use crate::interface::{Interface, InterfaceAddr, InterfaceFlags, InterfaceTable};
 #[cfg(feature = "os")]
 pub use crate::os::interfaces;
 pub use crate::subnet::{BadSubnet, BadSubnetReason, NamedSubnets, ParseSubnetSetError, SubnetSet};

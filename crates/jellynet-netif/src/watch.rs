@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::interface::{Change, InterfaceTable};
+use crate::change::Change;
+use crate::interface::InterfaceTable;
 
 #[cfg(target_os = "linux")]
 mod kernel;

@@ -7,6 +7,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jellynet_settings::{Settings, parse_duration};
 
+use crate::verbs::{CertVerb, TunerVerb};
+
 /// What `--help` ends with.
 const AFTER: &str = "\
 Every key of the configuration file can also be set by an environment variable: \
@@ -41,7 +43,14 @@ pub(crate) enum Verb {
     Explain(ExplainArgs),
     /// Asks the running server whether it is well: exit code 0 or 1. For Docker's HEALTHCHECK.
     Healthcheck(SettingsArgs),
-    /// Searches the network for media servers and prints them as they answer.
+    /// Looks at certificates, makes them, and turns them into another notation.
+    #[command(subcommand)]
+    Cert(CertVerb),
+    /// Finds HDHomeRun tuners, looks at them, tunes and records.
+    #[command(subcommand)]
+    Tuner(TunerVerb),
+    /// Searches the network for media servers (Jellyfin and UPnP) and tuners (HDHomeRun), and
+    /// prints them as they answer.
     Discover(DiscoverArgs),
     /// Prints this host's network interfaces as jellynet sees them.
     Interfaces(FormatArgs),

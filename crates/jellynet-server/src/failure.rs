@@ -8,6 +8,8 @@ use std::process::ExitCode;
 use jellynet_gateway::OpenError;
 use jellynet_settings::SettingsError;
 
+/// What was looked at has a problem.
+pub(crate) const FOUND_A_PROBLEM: u8 = 3;
 /// Try again later: an address in use, or not there yet (sysexits `EX_TEMPFAIL`).
 const TEMPORARY: u8 = 75;
 /// The configuration is bad: trying again changes nothing (sysexits `EX_CONFIG`).
@@ -63,7 +65,9 @@ impl Failure {
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         match error {
-            OpenError::Listen { temporary: true, .. } => Self::Temporary(error.to_string()),
+            OpenError::Listen {
+                temporary: true, ..
+            } => Self::Temporary(error.to_string()),
             error => Self::runtime("cannot start", error),
         }
     }

@@ -41,7 +41,9 @@ impl Log {
     pub(crate) fn read(settings: &mut Settings) -> Self {
         let usual = || Targets::new().with_default(tracing::Level::INFO);
         Self {
-            filter: settings.parse("log.level", str::parse).unwrap_or_else(usual),
+            filter: settings
+                .parse("log.level", str::parse)
+                .unwrap_or_else(usual),
             format: settings.parse("log.format", str::parse).unwrap_or_default(),
         }
     }
@@ -51,11 +53,13 @@ impl Log {
         let under_journal = std::env::var_os("JOURNAL_STREAM").is_some();
         let lines = fmt::layer().with_writer(std::io::stderr);
         let layer = match self.format {
-            Format::Json => lines.json().flatten_event(true).boxed(),
+            Format::Json => lines.json().boxed(),
             // The journal adds a time of its own.
             Format::Human if under_journal => lines.with_ansi(false).without_time().boxed(),
             Format::Human => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
         };
-        let _ = tracing_subscriber::registry().with(layer.with_filter(self.filter)).try_init();
+        let _ = tracing_subscriber::registry()
+            .with(layer.with_filter(self.filter))
+            .try_init();
     }
 }

@@ -1,16 +1,21 @@
 //! What the program can be asked to do: one file each.
 
+mod cert;
 mod discover;
 mod explain;
 mod healthcheck;
 mod interfaces;
 mod run;
+mod tuner;
 
 use std::io::Write;
 use std::process::ExitCode;
 
 use jellynet_netif::InterfaceTable;
+use serde::Serialize;
 
+pub(crate) use self::cert::CertVerb;
+pub(crate) use self::tuner::TunerVerb;
 use crate::cli::{Cli, Verb};
 use crate::failure::Failure;
 use crate::sources::{self, Configured};
@@ -19,6 +24,8 @@ use crate::sources::{self, Configured};
 pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
     match cli.verb.unwrap_or(Verb::Run(cli.settings)) {
         Verb::Run(args) => run::run(&args)?,
+        Verb::Cert(verb) => return cert::run(&verb),
+        Verb::Tuner(verb) => tuner::run(&verb)?,
         Verb::Check(args) => check(&sources::load(&args)?),
         Verb::Explain(args) => explain::run(&args)?,
         Verb::Healthcheck(args) => healthcheck::run(&args)?,
@@ -31,15 +38,24 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
 /// The configuration was read without a problem.
 fn check(configured: &Configured) {
     let file = configured.file.as_ref();
-    let from = file.map_or("no file: all defaults".to_owned(), |file| file.display().to_string());
-    print(&format!("the configuration is good ({from})
-"));
+    let from = file.map_or("no file: all defaults".to_owned(), |file| {
+        file.display().to_string()
+    });
+    print(&format!(
+        "the configuration is good ({from})
+"
+    ));
 }
 
 /// This host's interfaces, as they are now.
 fn own_interfaces() -> Result<InterfaceTable, Failure> {
     jellynet_netif::interfaces()
         .map_err(|error| Failure::runtime("cannot read this host's interfaces", error))
+}
+
+/// A value as JSON on one line.
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
 }
 
 /// The runtime of everything that waits for the network.

@@ -1,10 +1,12 @@
 //! The sections of the configuration, each with its defaults.
 
 use std::fmt::Display;
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use jellynet_access::{FilterMode, Lan, RemoteFilter};
+use jellynet_access::{FilterMode, Lan, ParseRemoteFilterError, RemoteFilter};
 use jellynet_base_url::{BasePath, DefaultPath, InPlacePath, Router};
 use jellynet_bind::{Families, Listen};
 use jellynet_forwarded::{AllowedHosts, Family, HopLimit, KnownProxies};
@@ -120,9 +122,14 @@ impl Upstream {
         let tables = settings.tables("upstream");
         for at in 1..tables {
             let key = format!("upstream[{at}].url");
-            settings.reject(&key, "is one upstream too many: one is passed on to, for now");
+            settings.reject(
+                &key,
+                "is one upstream too many: one is passed on to, for now",
+            );
         }
-        (0..tables.min(1)).filter_map(|at| Self::read(settings, at)).collect()
+        (0..tables.min(1))
+            .filter_map(|at| Self::read(settings, at))
+            .collect()
     }
 
     fn read(settings: &mut Settings, at: usize) -> Option<Self> {
@@ -249,7 +256,7 @@ impl Proxies {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Access {
-    pub(crate) lan: SubnetSet,
+    pub(crate) lan: Lan,
     pub(crate) remote: bool,
     pub(crate) remote_filter: Option<RemoteFilter>,
 }
@@ -261,20 +268,34 @@ impl Access {
             .parse("access.remote_filter_mode", mode)
             .unwrap_or(FilterMode::Allow);
         Self {
-            lan: subnets(settings, "access.lan").unwrap_or_else(|| Lan::private().subnets()),
+            lan: Self::lan(settings).unwrap_or_else(Lan::private),
             remote: settings.bool("access.remote").unwrap_or(true),
             remote_filter: Self::filter(settings, mode),
         }
     }
 
-    /// A list that is there and empty: an allow list would refuse everybody, a block list nobody;
-    /// both are taken as they are written.
+    fn lan(settings: &mut Settings) -> Option<Lan> {
+        let key = "access.lan";
+        let entries = settings.elements(key)?;
+        Lan::parse(&entries)
+            .map_err(|error| {
+                reject_entries(settings, key, error.bad().iter().map(|b| (b.index, b)))
+            })
+            .ok()
+    }
+
     fn filter(settings: &mut Settings, mode: FilterMode) -> Option<RemoteFilter> {
-        let set = subnets(settings, "access.remote_filter")?;
-        Some(match mode {
-            FilterMode::Block => RemoteFilter::block(set),
-            _ => RemoteFilter::allow(set),
-        })
+        let key = "access.remote_filter";
+        let entries = settings.elements(key)?;
+        RemoteFilter::parse(mode, &entries)
+            .map_err(|error| match &error {
+                ParseRemoteFilterError::Entries(bad) => {
+                    reject_entries(settings, key, bad.bad().iter().map(|b| (b.index, b)));
+                }
+                error => settings.reject(key, error),
+            })
+            .ok()
+            .flatten()
     }
 }
 
@@ -352,4 +373,34 @@ impl Admin {
                 .unwrap_or_default(),
         }
     }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Tuner {
+    pub(crate) enabled: bool,
+    pub(crate) ports: RangeInclusive<u16>,
+    pub(crate) advertise: Option<IpAddr>,
+}
+
+impl Tuner {
+    pub(super) fn read(settings: &mut Settings) -> Self {
+        Self {
+            enabled: settings.bool("tuner.enabled").unwrap_or(false),
+            ports: settings
+                .parse("tuner.ports", ports)
+                .unwrap_or(49152..=65535),
+            advertise: settings.parse("tuner.advertise", str::parse),
+        }
+    }
+}
+
+/// `61000-61015`.
+fn ports(text: &str) -> Result<RangeInclusive<u16>, &'static str> {
+    let range = text
+        .split_once('-')
+        .and_then(|(first, last)| Some((port(first).ok()?, port(last).ok()?)));
+    let range = range.filter(|(first, last)| first <= last);
+    range
+        .map(|(first, last)| first..=last)
+        .ok_or("write a first and a last port, such as 61000-61015")
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::cli::{ExplainArgs, Format};
 use crate::failure::Failure;
 use crate::sources;
-use crate::verbs::{own_interfaces, print};
+use crate::verbs::{json, own_interfaces, print};
 
 /// One line of standard input. All but the peer may be left out.
 #[derive(Deserialize)]
@@ -47,7 +47,10 @@ struct Problem {
 
 impl Problem {
     fn new(key: impl Into<String>, message: impl ToString) -> Self {
-        Self { key: key.into(), message: message.to_string() }
+        Self {
+            key: key.into(),
+            message: message.to_string(),
+        }
     }
 }
 
@@ -55,14 +58,18 @@ impl From<SettingsError> for Problem {
     fn from(error: SettingsError) -> Self {
         // The object has room for one: the first, whose message is its own.
         let first = error.problems().first();
-        first.map_or_else(|| Self::new("", &error), |p| Self::new(p.key.clone(), &p.message))
+        first.map_or_else(
+            || Self::new("", &error),
+            |p| Self::new(p.key.clone(), &p.message),
+        )
     }
 }
 
 pub(super) fn run(args: &ExplainArgs) -> Result<(), Failure> {
     if args.stdin {
         for line in std::io::stdin().lock().lines() {
-            let line = line.map_err(|error| Failure::runtime("cannot read standard input", error))?;
+            let line =
+                line.map_err(|error| Failure::runtime("cannot read standard input", error))?;
             if !line.trim().is_empty() {
                 print(&(answer(&line) + "\n"));
             }
@@ -70,21 +77,29 @@ pub(super) fn run(args: &ExplainArgs) -> Result<(), Failure> {
         return Ok(());
     }
     let config = sources::load(&args.settings)?.config;
-    let headers: Vec<_> = args.headers.iter().map(|line| line.split_once(':').unwrap_or((line, ""))).collect();
-    let headers = headers.iter().map(|(name, value)| (name.trim(), value.trim()));
+    let headers: Vec<_> = args
+        .headers
+        .iter()
+        .map(|line| line.split_once(':').unwrap_or((line, "")))
+        .collect();
+    let headers = headers
+        .iter()
+        .map(|(name, value)| (name.trim(), value.trim()));
     let Some(peer) = args.peer else { return Ok(()) };
-    let question = question(peer, args.tls, Some(&args.method), Some(&args.target), headers)
-        .map_err(|problem| Failure::plain(format!("{}: {}", problem.key, problem.message)))?;
+    let question = question(
+        peer,
+        args.tls,
+        Some(&args.method),
+        Some(&args.target),
+        headers,
+    )
+    .map_err(|problem| Failure::plain(format!("{}: {}", problem.key, problem.message)))?;
     let explained = Explain::new(&config, &own_interfaces()?, &question);
     print(&match args.format {
         Format::Json => json(&explained) + "\n",
         Format::Text => explained.to_string(),
     });
     Ok(())
-}
-
-fn json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).unwrap_or_default()
 }
 
 /// One object in, one out.
@@ -106,8 +121,17 @@ fn explain(line: &str) -> Result<Explain, Problem> {
         Some(given) => table(given)?,
         None => own_interfaces().map_err(|error| Problem::new("interfaces", error))?,
     };
-    let headers = line.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let question = question(line.peer, line.tls, line.method.as_deref(), line.target.as_deref(), headers)?;
+    let headers = line
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()));
+    let question = question(
+        line.peer,
+        line.tls,
+        line.method.as_deref(),
+        line.target.as_deref(),
+        headers,
+    )?;
     Ok(Explain::new(&config, &interfaces, &question))
 }
 
@@ -121,11 +145,15 @@ fn question<'a>(
     let mut question = Question::new(SocketAddr::new(peer, 0));
     question.tls = tls;
     if let Some(method) = method {
-        question.method = method.parse().map_err(|error| Problem::new("method", error))?;
+        question.method = method
+            .parse()
+            .map_err(|error| Problem::new("method", error))?;
     }
     question.target = target.unwrap_or("/").to_owned();
     for (at, (name, value)) in headers.enumerate() {
-        question.add_header(name, value).map_err(|error| Problem::new(format!("headers[{at}]"), error))?;
+        question
+            .add_header(name, value)
+            .map_err(|error| Problem::new(format!("headers[{at}]"), error))?;
     }
     Ok(question)
 }
@@ -135,9 +163,17 @@ fn table(given: Vec<Given>) -> Result<InterfaceTable, Problem> {
     for (at, one) in given.into_iter().enumerate() {
         let key = || format!("interfaces[{at}].address");
         let net = one.address.parse().map_err(|_| {
-            Problem::new(key(), format!("{:?} is no address with a prefix: write 192.168.1.10/24", one.address))
+            Problem::new(
+                key(),
+                format!(
+                    "{:?} is no address with a prefix: write 192.168.1.10/24",
+                    one.address
+                ),
+            )
         })?;
-        let at = interfaces.iter().position(|i| i.index == one.index && i.name == one.name);
+        let at = interfaces
+            .iter()
+            .position(|i| i.index == one.index && i.name == one.name);
         let interface = match at {
             Some(at) => interfaces.swap_remove(at),
             None => Interface::new(one.name, one.index),

@@ -17,7 +17,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Docker knows 0 and 1 only, so that every failure is a plain one.
 pub(super) fn run(args: &SettingsArgs) -> Result<(), Failure> {
-    let config = sources::load(args).map_err(|failure| Failure::plain(failure.to_string()))?.config;
+    let config = sources::load(args)
+        .map_err(|failure| Failure::plain(failure.to_string()))?
+        .config;
     runtime()?.block_on(async {
         let asked = timeout(PATIENCE, ask(&config)).await;
         asked.unwrap_or_else(|_| Err(Failure::plain(format!("no answer within {PATIENCE:?}"))))
@@ -25,7 +27,9 @@ pub(super) fn run(args: &SettingsArgs) -> Result<(), Failure> {
 }
 
 async fn ask(config: &Config) -> Result<(), Failure> {
-    let place = config.health_place().ok_or_else(|| Failure::plain("no listener can be asked: none is configured on an address"))?;
+    let place = config.health_place().ok_or_else(|| {
+        Failure::plain("no listener can be asked: none is configured on an address")
+    })?;
     let failed = |error| Failure::runtime(format!("cannot ask {place}"), error);
     let answer = match place.strip_prefix("unix:") {
         Some(path) => exchange(UnixStream::connect(path).await.map_err(failed)?).await,
@@ -33,11 +37,17 @@ async fn ask(config: &Config) -> Result<(), Failure> {
     };
     let answer = answer.map_err(failed)?;
     let status = answer.split(' ').nth(1).unwrap_or("nothing");
-    if status == "200" { Ok(()) } else { Err(Failure::plain(format!("{place} answers {status}"))) }
+    if status == "200" {
+        Ok(())
+    } else {
+        Err(Failure::plain(format!("{place} answers {status}")))
+    }
 }
 
 async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> std::io::Result<String> {
-    stream.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
+    stream
+        .write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        .await?;
     let mut head = vec![0; 64];
     let length = stream.read(&mut head).await?;
     head.truncate(length);

@@ -18,17 +18,27 @@ pub(super) fn run(args: &SettingsArgs) -> Result<(), Failure> {
 async fn serve(configured: Configured) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     let gateway = Gateway::open(configured.config)?;
-    let file = configured.file.map_or("no configuration file".to_owned(), |f| f.display().to_string());
+    let file = configured
+        .file
+        .map_or("no configuration file".to_owned(), |f| {
+            f.display().to_string()
+        });
     let version = env!("CARGO_PKG_VERSION");
     let summary = gateway.summary().replace('\n', "\n  ");
     let drain = gateway.start();
-    print(&format!("jellynet {version} ({file})\n  {summary}\nready\n"));
+    print(&format!(
+        "jellynet {version} ({file})\n  {summary}\nready to serve\n"
+    ));
     tell(systemd::ready());
     signals.next().await;
 
     tell(systemd::stopping());
     let (open, deadline) = (drain.open_connections(), drain.deadline());
-    tracing::info!(open, ?deadline, "drain connections; a second signal ends at once");
+    tracing::info!(
+        open,
+        ?deadline,
+        "drain connections; a second signal ends at once"
+    );
     tokio::select! {
         report = drain.run() => tracing::info!(report, "drained"),
         () = signals.next() => {
@@ -53,8 +63,13 @@ struct Signals {
 
 impl Signals {
     fn new() -> Result<Self, Failure> {
-        let listen = |kind| signal(kind).map_err(|error| Failure::runtime("cannot listen for signals", error));
-        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+        let listen = |kind| {
+            signal(kind).map_err(|error| Failure::runtime("cannot listen for signals", error))
+        };
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
     }
 
     async fn next(&mut self) {

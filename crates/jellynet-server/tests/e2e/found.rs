@@ -38,6 +38,9 @@ fn each_lan_finds_the_server_at_its_own_address() {
     let server = Server::start(&net.server, "[[upstream]]\nurl = 'http://127.0.0.1:8097'\n");
     server.process.wait_for_line("Living Room", SOON);
 
+    peer::wait_until("the first answer", SOON, || {
+        discover(&net.one, "255.255.255.255:7359").is_some()
+    });
     assert_eq!(
         discover(&net.one, "255.255.255.255:7359"),
         Some(announced("http://10.77.1.1:8096"))
@@ -120,8 +123,10 @@ fn an_address_that_comes_or_changes_is_served_and_announced_at_once() {
         let listening = net
             .server
             .run(|| fs::read_to_string("/proc/thread-self/net/tcp").unwrap());
-        // 10.77.3.1 as the kernel writes it.
-        !listening.contains("01034D0A:1FA0")
+        // 10.77.3.1 as the kernel writes it, and the state LISTEN.
+        !listening
+            .lines()
+            .any(|line| line.contains("01034D0A:1FA0") && line.contains(" 0A "))
     });
     assert!(
         get(&net.one, "10.77.1.1:8096", "/health").is_ok(),

@@ -14,16 +14,16 @@ use jellynet_test::netns::Namespace;
 use jellynet_test::peer::Process;
 
 /// Longer than anything takes on a busy machine.
-pub const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = Duration::from_secs(20);
 /// Within this, a change of the network must show.
-pub const CHANGE: Duration = Duration::from_secs(2);
+pub(crate) const CHANGE: Duration = Duration::from_secs(2);
 
 /// A folder of the test's own, removed with it.
 #[derive(Debug)]
-pub struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = Path::new(env!("CARGO_TARGET_TMPDIR"))
@@ -32,11 +32,11 @@ impl Folder {
         Self(path)
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 
-    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.0.join(name);
         fs::write(&path, text).unwrap();
         path
@@ -50,7 +50,7 @@ impl Drop for Folder {
 }
 
 /// `jellynet` with arguments, and nothing of this environment's settings.
-pub fn jellynet(arguments: &[&str]) -> Command {
+pub(crate) fn jellynet(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_jellynet"));
     command
         .args(arguments)
@@ -65,21 +65,21 @@ pub fn jellynet(arguments: &[&str]) -> Command {
 
 /// A running server with its configuration.
 #[derive(Debug)]
-pub struct Server {
-    pub process: Process,
-    pub folder: Folder,
+pub(crate) struct Server {
+    pub(crate) process: Process,
+    pub(crate) folder: Folder,
 }
 
 impl Server {
     /// Starts the server in a namespace with this configuration, and waits until it says so.
-    pub fn start(on: &Namespace, toml: &str) -> Self {
+    pub(crate) fn start(on: &Namespace, toml: &str) -> Self {
         let server = Self::start_unready(on, toml);
-        server.process.wait_for_line("ready", SOON);
+        server.process.wait_for_line("ready to serve", SOON);
         server
     }
 
     /// The same without waiting.
-    pub fn start_unready(on: &Namespace, toml: &str) -> Self {
+    pub(crate) fn start_unready(on: &Namespace, toml: &str) -> Self {
         let folder = Folder::new();
         let config = folder.write("jellynet.toml", toml);
         let data = folder.path().join("data");
@@ -96,17 +96,17 @@ impl Server {
 
 /// A namespace with two LANs, a client on each, and a remote host behind a router on the first.
 #[derive(Debug)]
-pub struct Network {
-    pub server: Namespace,
-    pub one: Namespace,
-    pub two: Namespace,
-    pub router: Namespace,
-    pub remote: Namespace,
+pub(crate) struct Network {
+    pub(crate) server: Namespace,
+    pub(crate) one: Namespace,
+    pub(crate) two: Namespace,
+    pub(crate) router: Namespace,
+    pub(crate) remote: Namespace,
 }
 
 impl Network {
     /// `None`, after saying so, where there can be no namespaces.
-    pub fn new() -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
         let host = || Namespace::new("jellynet-server");
         let network = Self {
             server: host()?,
@@ -151,14 +151,14 @@ impl Network {
 
 /// An answer to an HTTP request.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub head: String,
-    pub body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().skip(1).find_map(|line| {
             let (key, value) = line.split_once(':')?;
             key.eq_ignore_ascii_case(name).then(|| value.trim())
@@ -167,7 +167,7 @@ impl Answer {
 }
 
 /// Asks over HTTP/1.1 with exactly these header lines; an error where nothing answers.
-pub fn ask(address: &str, request: &str, headers: &[&str]) -> std::io::Result<Answer> {
+pub(crate) fn ask(address: &str, request: &str, headers: &[&str]) -> std::io::Result<Answer> {
     let to: SocketAddr = address.parse().unwrap();
     let mut stream = TcpStream::connect_timeout(&to, Duration::from_secs(3))?;
     stream.set_read_timeout(Some(SOON))?;
@@ -200,21 +200,21 @@ pub fn ask(address: &str, request: &str, headers: &[&str]) -> std::io::Result<An
 }
 
 /// `GET` from a namespace.
-pub fn get(from: &Namespace, address: &str, path: &str) -> std::io::Result<Answer> {
+pub(crate) fn get(from: &Namespace, address: &str, path: &str) -> std::io::Result<Answer> {
     from.run(|| ask(address, &format!("GET {path}"), &[]))
 }
 
 /// A media server of the simplest kind: it tells who it is, and repeats what it was asked.
 #[derive(Debug)]
-pub struct MediaServer {
-    pub address: SocketAddr,
+pub(crate) struct MediaServer {
+    pub(crate) address: SocketAddr,
 }
 
-pub const MEDIA_SERVER_ID: &str = "0123456789abcdef0123456789abcdef";
+pub(crate) const MEDIA_SERVER_ID: &str = "0123456789abcdef0123456789abcdef";
 
 impl MediaServer {
     /// Listens in a namespace until the test program ends.
-    pub fn start(on: &Namespace, address: &str) -> Self {
+    pub(crate) fn start(on: &Namespace, address: &str) -> Self {
         let listener = on.run(|| TcpListener::bind(address).unwrap());
         let address = listener.local_addr().unwrap();
         thread::spawn(move || {

@@ -1,0 +1,192 @@
+//! UPnP: this server, or the upstream behind it, as a media server that televisions see.
+
+use std::future::{Ready, ready};
+use std::net::IpAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use jellynet_base_url::BasePath;
+use jellynet_discovery::ServerId;
+use jellynet_netif::{Interface, Interfaces};
+use jellynet_published::Ask;
+use jellynet_ssdp::description::{Description, Descriptions};
+use jellynet_ssdp::{
+    Advertiser, AdvertiserConfig, RootDevice, Rung, SsdpService, SsdpServiceConfig, Uuid, boot_id,
+    product_line, seed,
+};
+use jellynet_upstream::Upstream;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::announce::Own;
+use crate::reach::Reach;
+
+/// The icon of the description; one is needed, by its URL the Jellyfin client for Roku finds the
+/// server.
+const ICON: &[u8] = include_bytes!("icon.png");
+/// Its width and height in pixels.
+const ICON_SIZE: u32 = 120;
+
+/// What is announced, and what answers requests for its description; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Dlna {
+    service: Arc<SsdpService>,
+    descriptions: Arc<RwLock<Arc<Descriptions>>>,
+    base: BasePath,
+    reach: Reach,
+}
+
+impl Dlna {
+    /// Starts; nobody is announced before an identity is known.
+    pub(crate) fn start(
+        own: Option<&Own>,
+        upstreams: &[Upstream],
+        base: &BasePath,
+        reach: &Reach,
+        interfaces: Interfaces,
+    ) -> Option<Self> {
+        let config = AdvertiserConfig::new(
+            product_line("jellynet", env!("CARGO_PKG_VERSION")),
+            boot_id(),
+            seed(),
+        );
+        let advertiser = Advertiser::new(config, Vec::new())
+            .inspect_err(|error| tracing::error!(%error, "announce nothing by SSDP"))
+            .ok()?;
+        let (service, _) = SsdpService::start(advertiser, SsdpServiceConfig::default(), interfaces);
+        let dlna = Self {
+            service: Arc::new(service),
+            descriptions: Arc::new(RwLock::new(Arc::new(Descriptions::new([])))),
+            base: base.clone(),
+            reach: reach.clone(),
+        };
+        if let Some(own) = own {
+            dlna.speak_for(own.id, &own.name);
+        }
+        for upstream in upstreams {
+            dlna.follow(upstream);
+        }
+        Some(dlna)
+    }
+
+    /// Announces this server in place of the one before.
+    fn speak_for(&self, id: ServerId, name: &str) {
+        let uuid = Uuid::from_bytes(*id.as_bytes());
+        let description = Description::media_server(uuid, name).with_png(
+            ICON_SIZE,
+            ICON_SIZE,
+            Bytes::from_static(ICON),
+        );
+        let (reach, path) = (self.reach.clone(), description.path());
+        let root = RootDevice::new(
+            description.device(),
+            move |interface: &Interface, address: IpAddr| {
+                let ask = Ask::new(address).came_by(interface.index).plain_address();
+                Some(format!("{}{path}", reach.url(&ask)?.url))
+            },
+        );
+        let descriptions = Descriptions::new([description]).with_base(self.base.as_str());
+        *self
+            .descriptions
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(descriptions);
+        if let Err(error) = self.service.replace_devices(vec![root]) {
+            tracing::error!(%error, "announce nothing by SSDP");
+        }
+    }
+
+    fn follow(&self, upstream: &Upstream) {
+        let (dlna, mut status) = (self.clone(), upstream.status());
+        tokio::spawn(async move {
+            let mut spoken = None;
+            while let Some(status) = status.changed().await {
+                let Some(identity) = status.identity else {
+                    continue;
+                };
+                let known = (identity.id.clone(), identity.server_name.clone());
+                if let (Ok(id), true) = (identity.id.parse(), spoken.as_ref() != Some(&known)) {
+                    dlna.speak_for(id, &identity.server_name);
+                    spoken = Some(known);
+                }
+            }
+        });
+    }
+
+    /// How port 1900 stands, in words.
+    pub(crate) fn status(&self) -> String {
+        match self.service.rung() {
+            Rung::Shared => "announcing and answering on 1900/udp".to_owned(),
+            Rung::SearchPort { port, .. } => {
+                format!(
+                    "announcing; another program has 1900/udp for itself, unicast searches go to {port}"
+                )
+            }
+            _ => "announcing; another program has 1900/udp for itself".to_owned(),
+        }
+    }
+
+    /// Says goodbye.
+    pub(crate) async fn stop(self) {
+        // The layers hold the rest of it, and have nothing more to serve.
+        if let Some(service) = Arc::into_inner(self.service) {
+            service.stop().await;
+        }
+    }
+}
+
+/// Answers for the description and its icons, with and without the base URL, before anything
+/// redirects: televisions follow neither redirects nor HTTPS.
+#[derive(Clone)]
+pub(crate) struct DescribeLayer(Arc<RwLock<Arc<Descriptions>>>);
+
+impl DescribeLayer {
+    pub(crate) fn new(dlna: &Dlna) -> Self {
+        Self(Arc::clone(&dlna.descriptions))
+    }
+}
+
+impl<S> Layer<S> for DescribeLayer {
+    type Service = Describe<S>;
+
+    fn layer(&self, inner: S) -> Describe<S> {
+        Describe {
+            descriptions: Arc::clone(&self.0),
+            inner,
+        }
+    }
+}
+
+/// The service of [`DescribeLayer`].
+#[derive(Clone)]
+pub(crate) struct Describe<S> {
+    descriptions: Arc<RwLock<Arc<Descriptions>>>,
+    inner: S,
+}
+
+impl<S, B, R> Service<Request<B>> for Describe<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    R: From<Bytes>,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = futures_util::future::Either<Ready<Result<Response<R>, S::Error>>, S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let described = self
+            .descriptions
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .respond(&request);
+        match described {
+            Some(response) => futures_util::future::Either::Left(ready(Ok(response.map(R::from)))),
+            None => futures_util::future::Either::Right(self.inner.call(request)),
+        }
+    }
+}
