@@ -8,4 +8,5 @@
 mod cli;
 mod found;
 mod house;
+mod proxies;
 mod rig;
