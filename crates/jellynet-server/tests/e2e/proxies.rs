@@ -17,7 +17,9 @@ use jellynet_test::peer::{self, Process, Program};
 use crate::rig::{Answer, Folder, SOON, Server, ask};
 
 const CLIENT: &str = "203.0.113.9";
+const CLIENT_6: &str = "2001:db8::9";
 const HOST: &str = "203.0.113.1";
+const HOST_6: &str = "2001:db8::1";
 const NAME: &str = "tv.example.org";
 const SCHEMES: [&str; 2] = ["http", "https"];
 
@@ -186,6 +188,9 @@ struct Site {
 
 impl Site {
     fn new() -> Option<Self> {
+        for tool in ["curl", "openssl", "python3"] {
+            let _found = peer::find_with(tool, &[])?;
+        }
         let site = Self {
             host: Namespace::new("jellynet-server")?,
             client: Namespace::new("jellynet-server")?,
@@ -193,7 +198,9 @@ impl Site {
         };
         site.host.link("eth0", &site.client, "eth0");
         site.host.address("eth0", &format!("{HOST}/24"));
+        site.host.address("eth0", &format!("{HOST_6}/64"));
         site.client.address("eth0", &format!("{CLIENT}/24"));
+        site.client.address("eth0", &format!("{CLIENT_6}/64"));
         site.certificate();
         media_server(&site.host);
         Some(site)
@@ -258,17 +265,18 @@ impl Site {
     }
 
     /// Asks with curl, and follows redirects.
-    fn curl(&self, options: &[&str], url: &str, headers: &[String]) -> Arrived {
+    fn curl(&self, options: &str, url: &str, headers: &[String]) -> Arrived {
         let mut curl = Command::new("curl");
         curl.args(["-sS", "--insecure", "--location", "--max-time", "20"]);
         curl.args(["--write-out", "\n%{http_code} %{url_effective}"]);
         for port in [80, 443] {
-            curl.arg("--resolve").arg(format!("{NAME}:{port}:{HOST}"));
+            curl.arg("--resolve")
+                .arg(format!("{NAME}:{port}:{HOST},[{HOST_6}]"));
         }
         for header in headers {
             curl.args(["--header", header]);
         }
-        curl.args(options).arg(url);
+        curl.args(options.split(' ')).arg(url);
         let output = self.client.run(|| curl.output().unwrap());
         let text = String::from_utf8_lossy(&output.stdout);
         let (body, end) = text.rsplit_once('\n').unwrap();
@@ -293,21 +301,23 @@ impl Site {
     /// Everything that must hold for whoever comes through the proxy.
     fn prove(&self, server: &Server, prefix: &str, each_spoof: bool) {
         for scheme in SCHEMES {
-            let ask = |what: &str, options: &[&str], headers: &[String]| {
+            let ask = |what: &str, options: &str, headers: &[String]| {
                 let place = format!("/echo/{scheme}/{}", what.replace([' ', ','], "-"));
                 let url = format!("{scheme}://{NAME}{prefix}{place}");
                 let arrived = self.curl(options, &url, headers);
-                let truth = Facts::new(CLIENT, scheme, NAME);
+                let client = if options == "-6" { CLIENT_6 } else { CLIENT };
+                let truth = Facts::new(client, scheme, NAME);
                 assert_eq!(Facts::of(&arrived.body), truth, "{what}: {arrived:?}");
-                logged(server, &place);
+                logged(server, &place, client);
             };
-            ask("nothing", &[], &[]);
+            ask("nothing", "-4", &[]);
+            ask("nothing by IPv6", "-6", &[]);
             let spoofs = spoofs_without(scheme, &[EMPTY, HOP_BY_HOP]);
-            ask("all in the newest version", &[], &spoofs);
+            ask("all in the newest version", "-4", &spoofs);
             let spoofs = spoofs_without(scheme, &[EMPTY]);
-            ask("all in HTTP/1.1", &["--http1.1"], &spoofs);
+            ask("all in HTTP/1.1", "-4 --http1.1", &spoofs);
             for (what, headers) in SPOOFS.iter().filter(|_| each_spoof) {
-                ask(what, &["--http1.1"], &spoofed(headers, scheme));
+                ask(what, "-4 --http1.1", &spoofed(headers, scheme));
             }
             self.prove_redirects(scheme, prefix);
             self.prove_tunnel(server, scheme, prefix);
@@ -317,7 +327,7 @@ impl Site {
     fn prove_redirects(&self, scheme: &str, prefix: &str) {
         for slash in ["", "/"] {
             let start = format!("{scheme}://{NAME}{prefix}{slash}");
-            let arrived = self.curl(&[], &start, &[]);
+            let arrived = self.curl("-4", &start, &[]);
             let end = format!("{scheme}://{NAME}{prefix}/web/");
             assert_eq!(arrived.url, end, "{start}: {arrived:?}");
             assert_eq!(arrived.status, "200", "{start}: {arrived:?}");
@@ -332,7 +342,7 @@ impl Site {
         let truth = Facts::new(CLIENT, scheme, NAME);
         let expected = format!("HTTP/1.1 101 Switching Protocols\nhello, {truth}\n");
         assert_eq!(seen, expected, "a WebSocket by {scheme}");
-        logged(server, &place);
+        logged(server, &place, CLIENT);
     }
 
     /// Who comes without the proxy is not believed.
@@ -350,12 +360,12 @@ impl Site {
 }
 
 /// Waits for the line of the access log that has this in its target, and looks at its facts.
-fn logged(server: &Server, target: &str) {
+fn logged(server: &Server, target: &str, client: &str) {
     let line = server.process.wait_for_line(&format!("{target}\""), SOON);
     let seen: serde_json::Value = serde_json::from_str(&line).unwrap();
     assert_eq!(
         (&seen["client"], &seen["host"]),
-        (&CLIENT.into(), &NAME.into()),
+        (&client.into(), &NAME.into()),
         "{line}"
     );
 }
@@ -569,7 +579,7 @@ fn what_traefik_says_is_understood() {
             let answer = get(&place);
             let truth = Facts::new(CLIENT, scheme, NAME);
             assert_eq!(Facts::of(&answer.body), truth, "{answer:?}");
-            logged(&server, &place);
+            logged(&server, &place, CLIENT);
             let redirect = get("/");
             assert_eq!(redirect.header("location"), Some("web/"), "{redirect:?}");
         }
