@@ -11,48 +11,13 @@ fn route(criterion: &mut Criterion) {
     let plain = Router::new(base(""));
     let router = Router::new(base("/jellyfin")).with_previous([base("/old"), base("/older")]);
     for (name, router, class, target) in [
-        (
-            "no-prefix",
-            &plain,
-            RequestClass::Other,
-            "/Videos/1/stream.mkv?static=true",
-        ),
-        (
-            "pass",
-            &router,
-            RequestClass::Other,
-            "/jellyfin/Videos/1/stream.mkv?static=true",
-        ),
-        (
-            "pass-encoded",
-            &router,
-            RequestClass::Other,
-            "/jellyfin/Items/a%20b%2Fc/Images",
-        ),
-        (
-            "previous",
-            &router,
-            RequestClass::Other,
-            "/old/Videos/1/stream.mkv",
-        ),
-        (
-            "in-place",
-            &router,
-            RequestClass::Other,
-            "/system/info/public",
-        ),
-        (
-            "not-found",
-            &router,
-            RequestClass::Other,
-            "/Users/AuthenticateByName",
-        ),
-        (
-            "redirect",
-            &router,
-            RequestClass::Navigation,
-            "/old/web/index.html?x=1",
-        ),
+        ("no-prefix", &plain, RequestClass::Other, "/Videos/1/stream.mkv?static=true"),
+        ("pass", &router, RequestClass::Other, "/jellyfin/Videos/1/stream.mkv?static=true"),
+        ("pass-encoded", &router, RequestClass::Other, "/jellyfin/Items/a%20b%2Fc/Images"),
+        ("previous", &router, RequestClass::Other, "/old/Videos/1/stream.mkv"),
+        ("in-place", &router, RequestClass::Other, "/system/info/public"),
+        ("not-found", &router, RequestClass::Other, "/Users/AuthenticateByName"),
+        ("redirect", &router, RequestClass::Navigation, "/old/web/index.html?x=1"),
     ] {
         group.bench_function(name, |bencher| {
             bencher.iter(|| black_box(router.route(class, black_box(target))));

@@ -50,9 +50,7 @@ impl Server {
         let (id_sender, id_receiver) = mpsc::channel();
         thread::spawn(move || {
             let id = std::fs::read_link("/proc/thread-self").unwrap_or_default();
-            id_sender
-                .send(format!("/proc/{}/schedstat", id.display()))
-                .ok();
+            id_sender.send(format!("/proc/{}/schedstat", id.display())).ok();
             run(sender);
         });
         Self {
@@ -67,9 +65,7 @@ impl Server {
             started.send(socket.local_addr().expect("bound")).ok();
             let mut buffer = [0; 2048];
             while let Ok((length, from)) = socket.recv_from(&mut buffer) {
-                socket
-                    .send_to(buffer.get(..length).unwrap_or_default(), from)
-                    .ok();
+                socket.send_to(buffer.get(..length).unwrap_or_default(), from).ok();
             }
         })
     }
@@ -77,9 +73,7 @@ impl Server {
     fn tokio_echo() -> Self {
         Self::start(|started| {
             block_on(async move {
-                let socket = tokio::net::UdpSocket::bind("127.0.0.1:0")
-                    .await
-                    .expect("bind");
+                let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.expect("bind");
                 started.send(socket.local_addr().expect("bound")).ok();
                 let mut buffer = [0; 2048];
                 while let Ok((length, from)) = socket.recv_from(&mut buffer).await {
@@ -97,9 +91,7 @@ impl Server {
                 let service =
                     DiscoveryService::spawn_with(responder(), UdpConfig::listen(0), interfaces);
                 let local = service.status().listening().next().expect("listening");
-                started
-                    .send(SocketAddr::from(([127, 0, 0, 1], local.port())))
-                    .ok();
+                started.send(SocketAddr::from(([127, 0, 0, 1], local.port()))).ok();
                 std::future::pending::<()>().await;
             });
         })
@@ -114,9 +106,7 @@ impl Server {
 }
 
 fn block_on(code: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("runtime").block_on(code);
 }
 
@@ -124,9 +114,7 @@ fn block_on(code: impl Future<Output = ()>) {
 fn ask(server: &Server, count: u64) -> Duration {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("bind");
     socket.connect(server.address).expect("connect");
-    socket
-        .set_read_timeout(Some(Duration::from_millis(200)))
-        .expect("time-out");
+    socket.set_read_timeout(Some(Duration::from_millis(200))).expect("time-out");
     let mut buffer = [0; 2048];
     let start = Instant::now();
     let mut asked = 0;

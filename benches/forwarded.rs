@@ -59,10 +59,7 @@ fn jellynet(group: &mut BenchmarkGroup<'_, WallTime>, nets: &[IpNet], request: &
 }
 
 fn others(group: &mut BenchmarkGroup<'_, WallTime>, nets: &[IpNet], request: &Request<()>) {
-    let peer: IpAddr = PEER
-        .parse::<std::net::SocketAddr>()
-        .expect("an address")
-        .ip();
+    let peer: IpAddr = PEER.parse::<std::net::SocketAddr>().expect("an address").ip();
     let is_known = |ip: IpAddr| nets.iter().any(|net| net.contains(&ip));
     group.bench_function("parse-net", |b| {
         b.iter(|| parse_net(black_box(request.headers()), peer, &is_known));
@@ -116,16 +113,8 @@ fn chains(c: &mut Criterion) {
         ("3 hops, 16 subnets", &three[..], 16),
         ("3 hops, 10000 subnets", &three, 10_000),
         ("no header, 16 subnets", &[], 16),
-        (
-            "500 entries left of the client",
-            &[("x-forwarded-for", spoofed.as_str())],
-            16,
-        ),
-        (
-            "500 entries that are proxies",
-            &[("x-forwarded-for", endless.as_str())],
-            16,
-        ),
+        ("500 entries left of the client", &[("x-forwarded-for", spoofed.as_str())], 16),
+        ("500 entries that are proxies", &[("x-forwarded-for", endless.as_str())], 16),
     ] {
         let (nets, request) = (subnets(count), request(chain));
         let mut group = c.benchmark_group(format!("forwarded/{name}"));

@@ -18,19 +18,12 @@ fn host(interfaces: u8) -> InterfaceTable {
         let interface = Interface::new(format!("eth{n}"), u32::from(n) + 2);
         interface.with_address(v4).with_address(v6)
     };
-    InterfaceTable::new(
-        (0..interfaces)
-            .map(interface)
-            .chain([Interface::loopback(1)]),
-    )
+    InterfaceTable::new((0..interfaces).map(interface).chain([Interface::loopback(1)]))
 }
 
 fn answer(criterion: &mut Criterion) {
     let mut config = PublishedConfig::default();
-    config.overrides = vec![
-        "external=https://media.example".into(),
-        "eth9=http://10.9.9.9".into(),
-    ];
+    config.overrides = vec!["external=https://media.example".into(), "eth9=http://10.9.9.9".into()];
     let published = Published::new(config).expect("the entries are well formed");
     let listeners =
         ["0.0.0.0:8096", "[::]:8096"].map(|at| Listener::http(at.parse().expect("an address")));

@@ -107,10 +107,8 @@ fn answer(criterion: &mut Criterion) {
         });
     });
     let mut engine = cotton(now);
-    let advertisement = Advertisement {
-        notification_type: MEDIA_SERVER.to_owned(),
-        location: URL.to_owned(),
-    };
+    let advertisement =
+        Advertisement { notification_type: MEDIA_SERVER.to_owned(), location: URL.to_owned() };
     engine.advertise(format!("uuid:7::{MEDIA_SERVER}"), advertisement, &Nowhere);
     let later = now + Duration::from_secs(6);
     group.bench_function("cotton-ssdp", |b| {
@@ -128,10 +126,7 @@ fn echo(question: Received<'_>) -> Transmit {
     Transmit {
         payload: Bytes::copy_from_slice(question.payload),
         destination: question.source,
-        via: Via::Reply {
-            interface: question.interface,
-            source: question.destination,
-        },
+        via: Via::Reply { interface: question.interface, source: question.destination },
     }
 }
 

@@ -31,10 +31,7 @@ fn entries(random: &mut fastrand::Rng, count: usize) -> Vec<String> {
 
 /// Half of them hits as far as the set allows, half of them anywhere.
 fn addresses(random: &mut fastrand::Rng, set: &SubnetSet, v4: bool) -> Vec<IpAddr> {
-    let family: Vec<_> = set
-        .included()
-        .filter(|net| net.addr().is_ipv4() == v4)
-        .collect();
+    let family: Vec<_> = set.included().filter(|net| net.addr().is_ipv4() == v4).collect();
     let address = |n: usize| match random.choice(&family) {
         Some(net) if n.is_multiple_of(2) => net.addr(),
         _ if v4 => Ipv4Addr::from(random.u32(..)).into(),
@@ -64,10 +61,7 @@ fn lookup(criterion: &mut Criterion) {
     }
 }
 
-#[expect(
-    clippy::print_stdout,
-    reason = "the fact is what this program is run for"
-)]
+#[expect(clippy::print_stdout, reason = "the fact is what this program is run for")]
 fn refuse_allocations(set: &SubnetSet, addresses: &[IpAddr]) {
     let counted = allocation_counter::measure(|| {
         for ip in addresses {

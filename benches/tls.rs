@@ -58,10 +58,7 @@ impl Server {
             .expect("versions")
             .with_no_client_auth()
             .with_cert_resolver(Arc::new(resolver));
-        [
-            ("jellynet-tls", Self::Ours(ours)),
-            ("tokio-rustls", Self::Bare(Arc::new(bare).into())),
-        ]
+        [("jellynet-tls", Self::Ours(ours)), ("tokio-rustls", Self::Bare(Arc::new(bare).into()))]
     }
 
     async fn answer(self, far: DuplexStream, length: usize) {
@@ -93,16 +90,12 @@ async fn connection(server: &Server, client: &Arc<ClientConfig>, length: usize) 
 }
 
 fn connections(criterion: &mut Criterion) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime");
     let identity = identity();
-    for (group, resume, length) in [
-        ("full handshake", false, 1),
-        ("resumed handshake", true, 1),
-        ("1 MiB", true, BULK),
-    ] {
+    for (group, resume, length) in
+        [("full handshake", false, 1), ("resumed handshake", true, 1), ("1 MiB", true, BULK)]
+    {
         let mut group = criterion.benchmark_group(group);
         group.throughput(Throughput::Bytes(length as u64));
         for (name, server) in Server::both(&identity) {
@@ -122,11 +115,7 @@ fn files(criterion: &mut Criterion) {
         let file = identity.export_pkcs12("secret", encryption, loader.provider());
         let file = file.expect("a file");
         group.bench_function(format!("{encryption:?}"), |bencher| {
-            bencher.iter(|| {
-                loader
-                    .decode(&file, Some("secret"), now)
-                    .expect("an identity")
-            });
+            bencher.iter(|| loader.decode(&file, Some("secret"), now).expect("an identity"));
         });
     }
 }

@@ -9,11 +9,7 @@
 //! the kernel's account of it. Halfway every reader stops for 500 ms, and the receiver's thread
 //! with it.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "the result is for the reader"
-)]
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "the result is for the reader")]
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::mpsc;
@@ -31,9 +27,7 @@ const BITS_PER_SECOND: u32 = 20_000_000;
 const PACKETS_PER_SECOND: u32 = BITS_PER_SECOND / (1316 * 8);
 
 fn main() {
-    let seconds = std::env::var("TUNER_LOAD_SECONDS")
-        .ok()
-        .and_then(|s| s.parse().ok());
+    let seconds = std::env::var("TUNER_LOAD_SECONDS").ok().and_then(|s| s.parse().ok());
     let time = Duration::from_secs(seconds.unwrap_or(30));
     let (ready, started) = mpsc::channel();
     thread::spawn(move || runtime().block_on(send(&ready)));
@@ -44,10 +38,7 @@ fn main() {
 }
 
 fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
 async fn send(ready: &mpsc::Sender<(DeviceId, SocketAddr, u16)>) {
@@ -71,10 +62,8 @@ async fn receive(device: Device, keepalive_port: u16, time: Duration) {
         streams.push(tuners.open(&device, &request).await.unwrap());
     }
     let (start, busy) = (Instant::now(), on_processor());
-    let readers: Vec<_> = streams
-        .into_iter()
-        .map(|s| tokio::spawn(read(s, start + time)))
-        .collect();
+    let readers: Vec<_> =
+        streams.into_iter().map(|s| tokio::spawn(read(s, start + time))).collect();
     tokio::time::sleep_until((start + time / 2).into()).await;
     // Nothing on this thread runs meanwhile: the kernel's buffers take it all, or lose it.
     thread::sleep(Duration::from_millis(500));

@@ -52,11 +52,7 @@ impl Wire {
         let lease = lease.unwrap();
         let sender = UdpSocket::bind((LOCAL, 0)).unwrap();
         sender.connect(lease.local_addr()).unwrap();
-        Self {
-            sender,
-            lease,
-            sequence: 0,
-        }
+        Self { sender, lease, sequence: 0 }
     }
 
     /// Time for `take` over bursts that lie ready; it returns how many it took.
@@ -155,27 +151,19 @@ fn parts(c: &mut Criterion) {
             rx.poll_batch()
         });
     });
-    let reply = DiscoverReply::tuner(DeviceId::mint(0x1322_F2F0))
-        .encode()
-        .unwrap();
+    let reply = DiscoverReply::tuner(DeviceId::mint(0x1322_F2F0)).encode().unwrap();
     group.bench_function("decode a discovery reply", |b| {
         b.iter(|| DiscoverReply::decode(&Frame::decode(black_box(&reply)).unwrap()));
     });
     let status = "ch=8vsb:183000000 lock=8vsb ss=83 snq=90 seq=100 bps=19394080 pps=1842";
-    let status = GetSetReply::value("/tuner0/status", status)
-        .encode()
-        .unwrap();
+    let status = GetSetReply::value("/tuner0/status", status).encode().unwrap();
     group.bench_function("decode a control reply", |b| {
         b.iter(|| GetSetReply::decode(&Frame::decode(black_box(&status)).unwrap()));
     });
     group.finish();
     let ports = TunerPorts::new(PortPolicy::default()).unwrap();
     c.bench_function("lease a port", |b| {
-        b.iter(|| {
-            ports
-                .lease(BindAt::Exact(LOCAL), RxOptions::default(), "bench")
-                .unwrap()
-        });
+        b.iter(|| ports.lease(BindAt::Exact(LOCAL), RxOptions::default(), "bench").unwrap());
     });
 }
 

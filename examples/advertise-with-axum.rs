@@ -29,11 +29,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     });
     let config = AdvertiserConfig::new(product_line("example", "1.0"), boot_id(), seed());
     let advertiser = Advertiser::new(config, vec![root])?;
-    let (service, mut events) = SsdpService::start(
-        advertiser,
-        SsdpServiceConfig::default(),
-        Interfaces::watch()?,
-    );
+    let (service, mut events) =
+        SsdpService::start(advertiser, SsdpServiceConfig::default(), Interfaces::watch()?);
     tokio::spawn(async move {
         while let Some(event) = events.next().await {
             report(&format!("{event:?}"));
@@ -41,9 +38,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     });
 
     let describe = DescribeLayer::new(Descriptions::new([description]));
-    let app = Router::new()
-        .route("/", get(|| async { "hello" }))
-        .layer(describe);
+    let app = Router::new().route("/", get(|| async { "hello" })).layer(describe);
     let listener = TcpListener::bind(("0.0.0.0", PORT)).await?;
     tokio::select! {
         served = axum::serve(listener, app) => served?,

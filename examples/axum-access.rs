@@ -31,14 +31,7 @@ async fn main() -> io::Result<()> {
         info.map(|info| PeerAddr::inet(info.0))
     });
     // The last layer sees a request first: who is it, then may it come in.
-    let app = Router::new()
-        .route("/", get(welcome))
-        .layer(access)
-        .layer(forwarded);
+    let app = Router::new().route("/", get(welcome)).layer(access).layer(forwarded);
     let listener = TcpListener::bind("127.0.0.1:8096").await?;
-    serve(
-        listener,
-        app.into_make_service_with_connect_info::<SocketAddr>(),
-    )
-    .await
+    serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await
 }

@@ -10,9 +10,8 @@ use tower_layer::Layer;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let app = Router::new()
-        .route("/", get(async || "the start page\n"))
-        .route("/hello", get(hello));
+    let app =
+        Router::new().route("/", get(async || "the start page\n")).route("/hello", get(hello));
 
     let paths = Paths::new("/tv".parse()?)
         .with_previous(["/old".parse()?])

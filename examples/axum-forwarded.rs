@@ -37,9 +37,5 @@ async fn main() -> io::Result<()> {
         });
     let app = Router::new().route("/", get(who)).layer(forwarded);
     let listener = TcpListener::bind("127.0.0.1:8096").await?;
-    serve(
-        listener,
-        app.into_make_service_with_connect_info::<SocketAddr>(),
-    )
-    .await
+    serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await
 }

@@ -21,9 +21,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // Everything that can be opened is open before anything serves.
     let interfaces = Interfaces::watch()?;
-    let bound = Bind::new()
-        .listen_all("http", listens)
-        .bind(&interfaces.current());
+    let bound = Bind::new().listen_all("http", listens).bind(&interfaces.current());
     for outcome in bound.outcomes() {
         println!("{outcome}");
     }

@@ -44,9 +44,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             let service = TowerToHyperService::new(app);
             let builder = Builder::new(TokioExecutor::new());
             // A client that hangs up is no news.
-            let _ = builder
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
+            let _ = builder.serve_connection(TokioIo::new(stream), service).await;
         });
     }
 }

@@ -8,11 +8,7 @@
 //! Addresses are peers; everything else is a published URL in Jellyfin's syntax. Without a peer it
 //! asks for this host itself and for a stranger.
 
-#![expect(
-    clippy::print_stderr,
-    clippy::print_stdout,
-    reason = "an example shows what it does"
-)]
+#![expect(clippy::print_stderr, clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::error::Error;
 use std::net::IpAddr;
@@ -42,10 +38,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         }
     };
     let interfaces = jellynet_netif::interfaces()?;
-    let listeners = [
-        Listener::http("0.0.0.0:8096".parse()?),
-        Listener::http("[::]:8096".parse()?),
-    ];
+    let listeners = [Listener::http("0.0.0.0:8096".parse()?), Listener::http("[::]:8096".parse()?)];
     for peer in peers {
         let explanation = published.explain(&Ask::new(peer), &interfaces, &listeners);
         match explanation.announced() {

@@ -37,10 +37,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     while let Some(event) = service.next().await {
         match event {
             DiscoveryEvent::Conflict(found) => {
-                println!(
-                    "another server has our id: {} at {}",
-                    found.answer.name, found.from
-                );
+                println!("another server has our id: {} at {}", found.answer.name, found.from);
             }
             event => println!("{event:?}"),
         }

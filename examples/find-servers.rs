@@ -18,24 +18,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // One server may be reached by several ways; each is told as it is found.
     while let Some(event) = search.next().await {
         if let SeekEvent::Found(found) | SeekEvent::Also(found) = event {
-            println!(
-                "{}  {}  {}",
-                found.answer.address,
-                found.answer.name,
-                found.from.ip()
-            );
+            println!("{}  {}  {}", found.answer.address, found.answer.name, found.from.ip());
         }
     }
 
     let servers = search.servers();
     println!("{} found", servers.len());
     for server in servers {
-        println!(
-            "  {} ({}), {} ways",
-            server.name,
-            server.id,
-            server.ways.len()
-        );
+        println!("  {} ({}), {} ways", server.name, server.id, server.ways.len());
     }
     Ok(())
 }

@@ -26,10 +26,7 @@ const DEADLINE: Duration = Duration::from_secs(5);
 
 async fn who(request: Request<Incoming>) -> Result<Response<String>, Infallible> {
     let client = request.extensions().get::<ClientAddr>();
-    Ok(Response::new(format!(
-        "client: {client:?}\nuri: {}\n",
-        request.uri()
-    )))
+    Ok(Response::new(format!("client: {client:?}\nuri: {}\n", request.uri())))
 }
 
 async fn connection(

@@ -16,9 +16,7 @@ use tower::service_fn;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let interfaces = Interfaces::watch()?;
-    let bound = Bind::new()
-        .listen("http", "localhost:8096".parse()?)
-        .bind(&interfaces.current());
+    let bound = Bind::new().listen("http", "localhost:8096".parse()?).bind(&interfaces.current());
     for outcome in bound.outcomes() {
         println!("{outcome}");
     }

@@ -46,9 +46,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             });
             let builder = Builder::new(TokioExecutor::new());
             // A client that hangs up is no news.
-            let _ = builder
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
+            let _ = builder.serve_connection(TokioIo::new(stream), service).await;
         });
     }
 }

@@ -8,10 +8,8 @@ use jellynet_ssdp::{Found, Search, SearcherConfig, SearcherEvent, Target, produc
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let mut targets = std::env::args()
-        .skip(1)
-        .map(|text| text.parse())
-        .collect::<Result<Vec<Target>, _>>()?;
+    let mut targets =
+        std::env::args().skip(1).map(|text| text.parse()).collect::<Result<Vec<Target>, _>>()?;
     if targets.is_empty() {
         targets.push(Target::media_servers());
     }

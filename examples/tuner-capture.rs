@@ -39,10 +39,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         Err(error) => return Err(error.into()),
     };
     let info = stream.info();
-    eprintln!(
-        "tuner {} sends {} to {}",
-        info.tuner, info.transport, info.target
-    );
+    eprintln!("tuner {} sends {} to {}", info.tuner, info.transport, info.target);
 
     let mut file = File::create(path).await?;
     loop {

@@ -18,11 +18,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         for address in &device.addresses {
             println!("hdhomerun device {} found at {}", device.id, address.ip());
         }
-        println!(
-            "  {} tuners, {}",
-            device.tuner_count,
-            device.api_root().unwrap_or_default()
-        );
+        println!("  {} tuners, {}", device.tuner_count, device.api_root().unwrap_or_default());
     }
     Ok(())
 }

@@ -95,19 +95,11 @@ impl Reason {
     }
 
     pub(crate) const fn remote(self) -> Decision {
-        Decision {
-            allowed: self.allows(),
-            local: false,
-            reason: self,
-        }
+        Decision { allowed: self.allows(), local: false, reason: self }
     }
 
     pub(crate) const fn local(self) -> Decision {
-        Decision {
-            allowed: self.allows(),
-            local: true,
-            reason: self,
-        }
+        Decision { allowed: self.allows(), local: true, reason: self }
     }
 }
 

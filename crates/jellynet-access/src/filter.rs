@@ -28,9 +28,7 @@ impl FilterMode {
     /// Reads `allow` or `block`.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Allow, Self::Block]
-            .into_iter()
-            .find(|mode| mode.as_str() == name)
+        [Self::Allow, Self::Block].into_iter().find(|mode| mode.as_str() == name)
     }
 }
 
@@ -58,19 +56,13 @@ impl RemoteFilter {
     /// Lets those in that are in the set, and nobody else; an empty set lets nobody in.
     #[must_use]
     pub const fn allow(subnets: SubnetSet) -> Self {
-        Self {
-            mode: FilterMode::Allow,
-            subnets,
-        }
+        Self { mode: FilterMode::Allow, subnets }
     }
 
     /// Keeps those out that are in the set.
     #[must_use]
     pub const fn block(subnets: SubnetSet) -> Self {
-        Self {
-            mode: FilterMode::Block,
-            subnets,
-        }
+        Self { mode: FilterMode::Block, subnets }
     }
 
     /// Reads a configured list. A list without any entry is no filter, as in Jellyfin, so that
@@ -114,15 +106,8 @@ mod tests {
         for mode in [FilterMode::Allow, FilterMode::Block] {
             let parse = |entries: &[&str]| RemoteFilter::parse(mode, entries);
             assert_eq!(parse(&[]), Ok(None), "cleared");
-            assert!(
-                parse(&["203.0.113.0/24", "!203.0.113.9"])
-                    .unwrap()
-                    .is_some()
-            );
-            assert_eq!(
-                parse(&["!203.0.113.9"]),
-                Err(ParseRemoteFilterError::OnlyExclusions)
-            );
+            assert!(parse(&["203.0.113.0/24", "!203.0.113.9"]).unwrap().is_some());
+            assert_eq!(parse(&["!203.0.113.9"]), Err(ParseRemoteFilterError::OnlyExclusions));
             for (bad, why) in [
                 ("", "a blank entry switches Jellyfin's filter off"),
                 ("nonsense", "an invalid entry vanishes there"),

@@ -75,10 +75,7 @@ impl Lan {
         if !bad.is_empty() {
             return Err(ParseLanError { bad });
         }
-        Ok(Self {
-            listed: SubnetSet::with_exclusions(included, excluded),
-            interfaces,
-        })
+        Ok(Self { listed: SubnetSet::with_exclusions(included, excluded), interfaces })
     }
 
     /// Whether the answer changes with this host's interfaces, so that a change of theirs asks
@@ -105,10 +102,7 @@ impl Lan {
             .iter()
             .filter(|i| i.flags.up && !i.flags.loopback && !i.flags.point_to_point)
             .flat_map(|i| i.addresses.iter().map(|address| address.net));
-        SubnetSet::with_exclusions(
-            self.listed.included().chain(on_link),
-            self.listed.excluded(),
-        )
+        SubnetSet::with_exclusions(self.listed.included().chain(on_link), self.listed.excluded())
     }
 }
 
@@ -158,58 +152,22 @@ mod tests {
                     "fe80::1",
                     "fd00::1",
                 ][..],
-                &[
-                    "169.254.1.1",
-                    "100.64.0.1",
-                    "172.32.0.1",
-                    "2001:db8::1",
-                    "8.8.8.8",
-                ][..],
+                &["169.254.1.1", "100.64.0.1", "172.32.0.1", "2001:db8::1", "8.8.8.8"][..],
                 "the default",
             ),
-            (
-                &["10.0.0.0/8"],
-                &["10.1.1.1", "::ffff:10.1.1.1"],
-                &["192.168.1.1"],
-                "one subnet",
-            ),
-            (
-                &["10.0.0.5"],
-                &["10.0.0.5"],
-                &["10.0.0.6"],
-                "no mask is one address",
-            ),
+            (&["10.0.0.0/8"], &["10.1.1.1", "::ffff:10.1.1.1"], &["192.168.1.1"], "one subnet"),
+            (&["10.0.0.5"], &["10.0.0.5"], &["10.0.0.6"], "no mask is one address"),
             (
                 &["!192.168.66.0/24"],
                 &["192.168.1.1", "10.0.0.1"],
                 &["192.168.66.1"],
                 "only exclusions: the default without them",
             ),
-            (
-                &["10.0.0.0/8", " !10.1.0.0/16 "],
-                &["10.2.0.1"],
-                &["10.1.0.1"],
-                "blanks around",
-            ),
-            (
-                &["0.0.0.0"],
-                &["8.8.8.8"],
-                &["2001:db8::1"],
-                "everybody in IPv4",
-            ),
+            (&["10.0.0.0/8", " !10.1.0.0/16 "], &["10.2.0.1"], &["10.1.0.1"], "blanks around"),
+            (&["0.0.0.0"], &["8.8.8.8"], &["2001:db8::1"], "everybody in IPv4"),
             (&["::"], &["2001:db8::1"], &["8.8.8.8"], "everybody in IPv6"),
-            (
-                &["cgnat"],
-                &["100.64.0.1"],
-                &["fd7a:115c:a1e0::1"],
-                "a named set",
-            ),
-            (
-                &["tailscale"],
-                &["100.64.0.1", "fd7a:115c:a1e0::1"],
-                &["10.0.0.1"],
-                "another",
-            ),
+            (&["cgnat"], &["100.64.0.1"], &["fd7a:115c:a1e0::1"], "a named set"),
+            (&["tailscale"], &["100.64.0.1", "fd7a:115c:a1e0::1"], &["10.0.0.1"], "another"),
         ] {
             let lan = Lan::parse(entries).unwrap().subnets();
             for ip in inside {
@@ -227,10 +185,7 @@ mod tests {
         let error = Lan::parse(entries).unwrap_err();
         let indexes: Vec<_> = error.bad().iter().map(|bad| bad.index).collect();
         assert_eq!(indexes, [2, 3, 4]);
-        assert!(
-            error.to_string().starts_with("entry [2] \"10.0.0.0/33\""),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with("entry [2] \"10.0.0.0/33\""), "{error}");
     }
 
     #[test]
@@ -259,9 +214,6 @@ mod tests {
         ] {
             assert_eq!(set.contains(ip.parse().unwrap()), expected, "{why}");
         }
-        assert!(
-            lan.subnets().is_empty(),
-            "no interfaces are no reason for a default"
-        );
+        assert!(lan.subnets().is_empty(), "no interfaces are no reason for a default");
     }
 }

@@ -65,10 +65,7 @@ impl AccessLayer {
     /// Decides by this policy; a [`LivePolicy`] whose clone is kept can change it.
     #[must_use]
     pub fn new(policy: impl Into<LivePolicy>) -> Self {
-        Self {
-            policy: policy.into(),
-            counters: Counters::default(),
-        }
+        Self { policy: policy.into(), counters: Counters::default() }
     }
 
     /// Counts there. Default: counters of its own.

@@ -18,9 +18,7 @@ impl LivePolicy {
     /// Puts this policy in force.
     #[must_use]
     pub fn new(policy: Policy) -> Self {
-        Self {
-            policy: Arc::new(ArcSwap::from_pointee(policy)),
-        }
+        Self { policy: Arc::new(ArcSwap::from_pointee(policy)) }
     }
 
     /// The policy in force.

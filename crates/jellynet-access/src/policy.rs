@@ -80,12 +80,7 @@ impl Policy {
     /// These subnets are the LAN, everybody else may come in as remote.
     #[must_use]
     pub const fn new(lan: SubnetSet) -> Self {
-        Self {
-            lan,
-            remote: true,
-            filter: None,
-            unix_peers: UnixPeers::Refuse,
-        }
+        Self { lan, remote: true, filter: None, unix_peers: UnixPeers::Refuse }
     }
 
     /// Takes remote clients in, or not. Default: yes.

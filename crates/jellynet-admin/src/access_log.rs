@@ -56,10 +56,7 @@ pub struct AccessLog {
 impl AccessLog {
     /// Writes to `out`, each line by one call.
     pub fn new(format: Format, out: impl Write + Send + 'static) -> Self {
-        Self {
-            format,
-            out: Arc::new(Mutex::new(out)),
-        }
+        Self { format, out: Arc::new(Mutex::new(out)) }
     }
 
     /// Writes nothing.
@@ -89,9 +86,7 @@ impl AccessLog {
 
 impl fmt::Debug for AccessLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AccessLog")
-            .field("format", &self.format)
-            .finish_non_exhaustive()
+        f.debug_struct("AccessLog").field("format", &self.format).finish_non_exhaustive()
     }
 }
 
@@ -146,26 +141,17 @@ impl Record {
 
 fn client(extensions: &http::Extensions) -> String {
     let client = extensions.get::<ClientAddr>().map(|c| c.ip.to_string());
-    let peer = || {
-        extensions
-            .get::<PeerAddr>()
-            .and_then(|p| p.ip())
-            .map(|ip| ip.to_string())
-    };
+    let peer = || extensions.get::<PeerAddr>().and_then(|p| p.ip()).map(|ip| ip.to_string());
     client.or_else(peer).unwrap_or_else(|| "-".to_owned())
 }
 
 fn target_of(uri: &Uri) -> String {
-    let target = uri
-        .path_and_query()
-        .map_or_else(|| uri.path(), |pq| pq.as_str());
+    let target = uri.path_and_query().map_or_else(|| uri.path(), |pq| pq.as_str());
     redact_target(target).into_owned()
 }
 
 fn text_of(headers: &HeaderMap, name: header::HeaderName) -> Option<String> {
-    headers
-        .get(name)
-        .map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned())
+    headers.get(name).map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned())
 }
 
 const fn version(version: Version) -> &'static str {

@@ -29,11 +29,7 @@ impl MeasureLayer {
     /// Measures the listener called `name`.
     #[must_use]
     pub fn new(name: &str, metrics: ListenerMetrics, log: AccessLog) -> Self {
-        Self {
-            name: name.into(),
-            metrics,
-            log,
-        }
+        Self { name: name.into(), metrics, log }
     }
 }
 
@@ -41,10 +37,7 @@ impl<S> Layer<S> for MeasureLayer {
     type Service = Measure<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Measure {
-            inner,
-            layer: self.clone(),
-        }
+        Measure { inner, layer: self.clone() }
     }
 }
 
@@ -77,11 +70,7 @@ where
         MeasureFuture {
             method: request.method().clone(),
             metrics: self.layer.metrics.clone(),
-            running: Some(Running {
-                in_flight: self.layer.metrics.begin(),
-                began: now(),
-                record,
-            }),
+            running: Some(Running { in_flight: self.layer.metrics.begin(), began: now(), record }),
             inner: self.inner.call(request),
         }
     }
@@ -97,10 +86,7 @@ struct Running {
     record: Option<Box<(Record, AccessLog)>>,
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "measuring time is what this layer is for"
-)]
+#[expect(clippy::disallowed_methods, reason = "measuring time is what this layer is for")]
 fn now() -> Instant {
     Instant::now()
 }
@@ -139,15 +125,7 @@ where
         let status = response.status();
         Poll::Ready(Ok(response.map(|inner| {
             let complete = inner.is_end_stream();
-            MeasureBody {
-                inner,
-                ending: Ending {
-                    running,
-                    status,
-                    bytes: 0,
-                    complete,
-                },
-            }
+            MeasureBody { inner, ending: Ending { running, status, bytes: 0, complete } }
         })))
     }
 }
@@ -170,12 +148,7 @@ impl Drop for Ending {
             return;
         };
         let took = now().saturating_duration_since(running.began);
-        let end = End {
-            status: self.status,
-            bytes: self.bytes,
-            took,
-            complete: self.complete,
-        };
+        let end = End { status: self.status, bytes: self.bytes, took, complete: self.complete };
         record.1.write(&record.0, &end);
     }
 }

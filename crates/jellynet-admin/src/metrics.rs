@@ -13,9 +13,7 @@ use prometheus::{
 };
 
 /// Methods that have a label of their own; every other is `other`.
-const METHODS: [&str; 8] = [
-    "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "other",
-];
+const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "other"];
 /// Classes of status codes.
 const CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "other"];
 /// Upper bounds in seconds: a static file to a transcoding that has to start.
@@ -53,11 +51,7 @@ impl Metrics {
         let gauge = |name: &str, help: &str, labels: &[&str]| {
             IntGaugeVec::new(Opts::new(name, help), labels).expect("a constant name")
         };
-        let build = gauge(
-            "jellynet_build_info",
-            "The version that runs.",
-            &["version"],
-        );
+        let build = gauge("jellynet_build_info", "The version that runs.", &["version"]);
         build.with_label_values(&[version]).set(1);
         let inner = Inner {
             requests: counter(
@@ -88,14 +82,9 @@ impl Metrics {
             Box::new(inner.in_flight.clone()),
         ];
         for collector in collectors {
-            inner
-                .registry
-                .register(collector)
-                .expect("each is registered once");
+            inner.registry.register(collector).expect("each is registered once");
         }
-        Self {
-            inner: Arc::new(inner),
-        }
+        Self { inner: Arc::new(inner) }
     }
 
     /// The metrics of one listener; `name` becomes a label and must come from the configuration.
@@ -105,9 +94,7 @@ impl Metrics {
             std::array::from_fn(|c| {
                 let method = METHODS.get(m).copied().unwrap_or("other");
                 let class = CLASSES.get(c).copied().unwrap_or("other");
-                self.inner
-                    .requests
-                    .with_label_values(&[name, method, class])
+                self.inner.requests.with_label_values(&[name, method, class])
             })
         });
         ListenerMetrics {
@@ -136,13 +123,7 @@ impl Metrics {
             std::collections::HashMap::new(),
         )
         .and_then(|desc| {
-            let source = Source {
-                name,
-                help,
-                kind,
-                desc,
-                read: Box::new(read),
-            };
+            let source = Source { name, help, kind, desc, read: Box::new(read) };
             self.inner.registry.register(Box::new(source))
         });
         if let Err(error) = added {
@@ -231,11 +212,7 @@ impl Collector for Source {
             Kind::Gauge => MetricType::GAUGE,
         });
         family.set_metric(metrics.collect());
-        if family.get_metric().is_empty() {
-            Vec::new()
-        } else {
-            vec![family]
-        }
+        if family.get_metric().is_empty() { Vec::new() } else { vec![family] }
     }
 }
 
@@ -257,20 +234,14 @@ impl ListenerMetrics {
     #[must_use]
     pub fn begin(&self) -> InFlight {
         self.inner.in_flight.inc();
-        InFlight {
-            gauge: self.inner.in_flight.clone(),
-        }
+        InFlight { gauge: self.inner.in_flight.clone() }
     }
 
     /// A response's head was made.
     pub fn answered(&self, method: &Method, status: StatusCode, after: Duration) {
-        let method = METHODS
-            .iter()
-            .position(|m| *m == method.as_str())
-            .unwrap_or(METHODS.len() - 1);
-        let class = usize::from(status.as_u16() / 100)
-            .wrapping_sub(1)
-            .min(CLASSES.len() - 1);
+        let method =
+            METHODS.iter().position(|m| *m == method.as_str()).unwrap_or(METHODS.len() - 1);
+        let class = usize::from(status.as_u16() / 100).wrapping_sub(1).min(CLASSES.len() - 1);
         if let Some(counter) = self.inner.requests.get(method).and_then(|m| m.get(class)) {
             counter.inc();
         }
@@ -305,28 +276,12 @@ mod tests {
         let metrics = Metrics::new("1.2.3");
         let http = metrics.listener("http");
         let in_flight = http.begin();
-        http.answered(
-            &Method::GET,
-            StatusCode::NOT_FOUND,
-            Duration::from_millis(3),
-        );
+        http.answered(&Method::GET, StatusCode::NOT_FOUND, Duration::from_millis(3));
         let odd = Method::from_bytes(b"BREW").unwrap();
-        http.answered(
-            &odd,
-            StatusCode::from_u16(799).unwrap(),
-            Duration::from_millis(3),
-        );
-        metrics.add(
-            "jellynet_access_denied_total",
-            "Refusals.",
-            Kind::Counter,
-            || {
-                vec![Sample {
-                    labels: vec![("reason", "remote".into())],
-                    value: 7.0,
-                }]
-            },
-        );
+        http.answered(&odd, StatusCode::from_u16(799).unwrap(), Duration::from_millis(3));
+        metrics.add("jellynet_access_denied_total", "Refusals.", Kind::Counter, || {
+            vec![Sample { labels: vec![("reason", "remote".into())], value: 7.0 }]
+        });
         let text = metrics.encode();
         for line in [
             "jellynet_build_info{version=\"1.2.3\"} 1",

@@ -61,11 +61,7 @@ impl Page {
     /// Adds a headed piece of configuration.
     #[must_use]
     pub fn code(mut self, heading: &str, text: &str) -> Self {
-        self.push(format_args!(
-            "<h2>{}</h2>\n<pre>{}</pre>\n",
-            Escaped(heading),
-            Escaped(text)
-        ));
+        self.push(format_args!("<h2>{}</h2>\n<pre>{}</pre>\n", Escaped(heading), Escaped(text)));
         self
     }
 
@@ -94,9 +90,7 @@ impl Page {
                 "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
             ),
         ] {
-            response
-                .headers_mut()
-                .insert(name, HeaderValue::from_static(value));
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
         }
         response
     }
@@ -133,19 +127,11 @@ mod tests {
             .table(evil, &[(evil.to_owned(), evil.to_owned())])
             .code(evil, evil);
         assert!(!page.body.contains("<script"), "{}", page.body);
-        assert!(
-            page.body
-                .contains("&lt;script&gt;&quot;&amp;&#39;&lt;/script&gt;")
-        );
+        assert!(page.body.contains("&lt;script&gt;&quot;&amp;&#39;&lt;/script&gt;"));
     }
 
     #[test]
     fn an_empty_table_is_left_out() {
-        assert!(
-            !Page::new("t")
-                .table("nothing", &[])
-                .body
-                .contains("nothing")
-        );
+        assert!(!Page::new("t").table("nothing", &[]).body.contains("nothing"));
     }
 }

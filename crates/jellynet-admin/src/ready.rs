@@ -21,23 +21,13 @@ impl Part {
     /// A part that does its work.
     #[must_use]
     pub fn ready(name: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            ready: true,
-            required: true,
-            reason: None,
-        }
+        Self { name: name.into(), ready: true, required: true, reason: None }
     }
 
     /// A required part that does not do its work, and why.
     #[must_use]
     pub fn waiting(name: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            ready: false,
-            required: true,
-            reason: Some(reason.into()),
-        }
+        Self { name: name.into(), ready: false, required: true, reason: Some(reason.into()) }
     }
 
     /// The same part, without which the server is ready all the same.
@@ -63,10 +53,7 @@ impl Ready {
     #[must_use]
     pub fn new(parts: impl IntoIterator<Item = Part>) -> Self {
         let parts: Vec<_> = parts.into_iter().collect();
-        Self {
-            ready: parts.iter().all(|p| p.ready || !p.required),
-            parts,
-        }
+        Self { ready: parts.iter().all(|p| p.ready || !p.required), parts }
     }
 }
 

@@ -81,11 +81,7 @@ pub fn redact_target(target: &str) -> Cow<'_, str> {
         let Some(end) = end else {
             return Cow::Owned(out);
         };
-        separator = if rest.as_bytes().get(end) == Some(&b';') {
-            ';'
-        } else {
-            '&'
-        };
+        separator = if rest.as_bytes().get(end) == Some(&b';') { ';' } else { '&' };
         rest = rest.get(end + 1..).unwrap_or_default();
     }
 }
@@ -115,9 +111,7 @@ fn is_secret_pair(pair: &str) -> bool {
         return !value.is_empty();
     }
     let name = decoded(name);
-    SECRET
-        .iter()
-        .any(|secret| name.eq_ignore_ascii_case(secret))
+    SECRET.iter().any(|secret| name.eq_ignore_ascii_case(secret))
 }
 
 /// The name without percent-encoding.
@@ -129,9 +123,7 @@ fn decoded(name: &str) -> Cow<'_, str> {
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while let Some(byte) = bytes.get(at) {
-        let hex = bytes
-            .get(at + 1..at + 3)
-            .and_then(|h| std::str::from_utf8(h).ok());
+        let hex = bytes.get(at + 1..at + 3).and_then(|h| std::str::from_utf8(h).ok());
         match (byte, hex.and_then(|h| u8::from_str_radix(h, 16).ok())) {
             (b'%', Some(decoded)) => {
                 out.push(decoded);
@@ -157,10 +149,7 @@ mod tests {
             ("/x?a=b", "/x?a=b"),
             ("/x?api_key=1", "/x?api_key=***"),
             ("/x?ApiKey=1&b=2", "/x?ApiKey=***&b=2"),
-            (
-                "/x?a=1&X-Emby-Token=2;api_key=3&c",
-                "/x?a=1&X-Emby-Token=***;api_key=***&c",
-            ),
+            ("/x?a=1&X-Emby-Token=2;api_key=3&c", "/x?a=1&X-Emby-Token=***;api_key=***&c"),
             ("/x?api%5Fkey=1", "/x?api%5Fkey=***"),
             ("/x?%61%70ikey=1", "/x?%61%70ikey=***"),
             ("/x?api_key=", "/x?api_key="),

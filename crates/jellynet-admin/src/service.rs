@@ -39,11 +39,7 @@ impl Admin {
         status: impl Fn() -> S + Send + Sync + 'static,
     ) -> Self {
         let status = move || serde_json::to_string_pretty(&status()).unwrap_or_default();
-        Self {
-            metrics,
-            ready: Arc::new(ready),
-            status: Arc::new(status),
-        }
+        Self { metrics, ready: Arc::new(ready), status: Arc::new(status) }
     }
 
     /// The answer to a request for `path`.
@@ -60,11 +56,8 @@ impl Admin {
             "/live" => text(StatusCode::OK, "text/plain; charset=utf-8", "live\n".into()),
             "/ready" => {
                 let report = (self.ready)();
-                let status = if report.ready {
-                    StatusCode::OK
-                } else {
-                    StatusCode::SERVICE_UNAVAILABLE
-                };
+                let status =
+                    if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
                 let body = serde_json::to_string_pretty(&report).unwrap_or_default();
                 text(status, "application/json", body)
             }
@@ -78,11 +71,7 @@ impl Admin {
                 let list = "/live\n/ready\n/metrics\n/status.json\n";
                 text(StatusCode::OK, "text/plain; charset=utf-8", list.into())
             }
-            _ => text(
-                StatusCode::NOT_FOUND,
-                "text/plain; charset=utf-8",
-                "not found\n".into(),
-            ),
+            _ => text(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", "not found\n".into()),
         }
     }
 }
@@ -98,14 +87,8 @@ fn text(status: StatusCode, kind: &'static str, body: String) -> Response<Full<B
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
-    headers.insert(
-        header::CACHE_CONTROL,
-        header::HeaderValue::from_static("no-store"),
-    );
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        header::HeaderValue::from_static("nosniff"),
-    );
+    headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));
     response
 }
 

@@ -81,9 +81,8 @@ impl BasePath {
 
     /// Whether `target` begins with this text but goes on within the last segment: `/jellyfinx`.
     pub(crate) fn is_near_miss(&self, target: &str) -> bool {
-        let begins = target
-            .get(..self.text.len())
-            .is_some_and(|head| head.eq_ignore_ascii_case(&self.text));
+        let begins =
+            target.get(..self.text.len()).is_some_and(|head| head.eq_ignore_ascii_case(&self.text));
         begins && !self.is_root() && self.strip(target).is_none()
     }
 
@@ -153,13 +152,8 @@ impl FromStr for BasePath {
     fn from_str(written: &str) -> Result<Self, Self::Err> {
         let value = written.trim();
         let text = canonical(value)?;
-        let key = Bytes::new(&text)
-            .map(|byte| byte.value.to_ascii_lowercase())
-            .collect();
-        Ok(Self {
-            text: text.into(),
-            key,
-        })
+        let key = Bytes::new(&text).map(|byte| byte.value.to_ascii_lowercase()).collect();
+        Ok(Self { text: text.into(), key })
     }
 }
 
@@ -278,9 +272,7 @@ fn push_segment(text: &mut String, segment: &str, value: &str) -> Result<(), Par
     for byte in Bytes::new(segment) {
         match byte.value {
             b'%' if !byte.encoded => {
-                return Err(ParseBasePathError::BadEscape {
-                    value: value.to_owned(),
-                });
+                return Err(ParseBasePathError::BadEscape { value: value.to_owned() });
             }
             0..=0x1f | 0x7f | b'/' | b'\\' => {
                 return Err(ParseBasePathError::Forbidden {
@@ -310,11 +302,7 @@ fn rooted<'a>(segments: impl Iterator<Item = &'a str>) -> String {
         path.push('/');
         path.push_str(segment);
     }
-    if path.is_empty() {
-        "/".to_owned()
-    } else {
-        path
-    }
+    if path.is_empty() { "/".to_owned() } else { path }
 }
 
 #[cfg(test)]
@@ -354,22 +342,10 @@ mod tests {
             ("//", "base path `//` has an empty segment: write `/`"),
             ("//a", "base path `//a` has an empty segment: write `/a`"),
             ("/a//", "base path `/a//` has an empty segment: write `/a`"),
-            (
-                "/a/%2e%2E/b",
-                "base path `/a/%2e%2E/b` has a `.` or `..` segment: write `/a/b`",
-            ),
-            (
-                "./a",
-                "base path `./a` has a `.` or `..` segment: write `/a`",
-            ),
-            (
-                "/a?b=c",
-                "base path `/a?b=c` has a query or fragment: write `/a`",
-            ),
-            (
-                "/a#b",
-                "base path `/a#b` has a query or fragment: write `/a`",
-            ),
+            ("/a/%2e%2E/b", "base path `/a/%2e%2E/b` has a `.` or `..` segment: write `/a/b`"),
+            ("./a", "base path `./a` has a `.` or `..` segment: write `/a`"),
+            ("/a?b=c", "base path `/a?b=c` has a query or fragment: write `/a`"),
+            ("/a#b", "base path `/a#b` has a query or fragment: write `/a`"),
             (
                 "https://tv.lan/jellyfin",
                 "base path `https://tv.lan/jellyfin` is a whole URL: write only its path, `/jellyfin`",
@@ -378,27 +354,12 @@ mod tests {
                 "/100%",
                 "base path `/100%` has a `%` without two hex digits: write `%25` for a percent sign",
             ),
-            (
-                "/a%2Fb",
-                "base path `/a%2Fb` contains '/': choose a name without it",
-            ),
-            (
-                "/a\\b",
-                "base path `/a\\\\b` contains '\\\\': choose a name without it",
-            ),
-            (
-                "/a\tb",
-                "base path `/a\\tb` contains '\\t': choose a name without it",
-            ),
-            (
-                "/a%00",
-                "base path `/a%00` contains '\\0': choose a name without it",
-            ),
+            ("/a%2Fb", "base path `/a%2Fb` contains '/': choose a name without it"),
+            ("/a\\b", "base path `/a\\\\b` contains '\\\\': choose a name without it"),
+            ("/a\tb", "base path `/a\\tb` contains '\\t': choose a name without it"),
+            ("/a%00", "base path `/a%00` contains '\\0': choose a name without it"),
         ] {
-            assert_eq!(
-                written.parse::<BasePath>().unwrap_err().to_string(),
-                message
-            );
+            assert_eq!(written.parse::<BasePath>().unwrap_err().to_string(), message);
         }
     }
 

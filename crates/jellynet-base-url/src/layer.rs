@@ -64,13 +64,7 @@ impl BaseUrlLayer {
     #[must_use]
     pub fn new(router: Router) -> Self {
         let map = PathMap::new(router.base().clone(), BasePath::root());
-        Self {
-            shared: Arc::new(Shared {
-                router,
-                map,
-                prefix_header: false,
-            }),
-        }
+        Self { shared: Arc::new(Shared { router, map, prefix_header: false }) }
     }
 
     /// Sets the path at which the application lives in its own eyes. Default: the root.

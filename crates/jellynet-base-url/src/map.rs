@@ -159,18 +159,8 @@ mod tests {
             ("/app/tv", "/app", "/app/x", Some("/app/tv/x")),
             ("/app", "/app/tv", "/app/tv/x", Some("/app/x")),
             ("/app", "/app/tv", "/app/x", None),
-            (
-                "/tv",
-                "/app",
-                "http://tv.lan/app/x",
-                Some("http://tv.lan/tv/x"),
-            ),
-            (
-                "/tv",
-                "/app",
-                "HTTPS://TV.lan/app/x",
-                Some("HTTPS://TV.lan/tv/x"),
-            ),
+            ("/tv", "/app", "http://tv.lan/app/x", Some("http://tv.lan/tv/x")),
+            ("/tv", "/app", "HTTPS://TV.lan/app/x", Some("HTTPS://TV.lan/tv/x")),
             ("/tv", "/app", "//tv.lan/app/x", Some("//tv.lan/tv/x")),
             ("/tv", "/app", "http://tv.lan:81/app/x", None),
             ("/tv", "", "//evil.com/app/x", None),
@@ -178,11 +168,7 @@ mod tests {
             ("/tv", "/app", "http://tv.lan", None),
         ] {
             let mapped = map(outside, inside).location(location, Some("tv.lan"));
-            assert_eq!(
-                mapped.as_deref(),
-                expected,
-                "{inside} → {outside}: {location}"
-            );
+            assert_eq!(mapped.as_deref(), expected, "{inside} → {outside}: {location}");
         }
     }
 
@@ -190,10 +176,7 @@ mod tests {
     fn only_the_path_attribute_of_a_cookie_changes() {
         for (cookie, expected) in [
             ("a=b; Path=/", Some("a=b; Path=/tv")),
-            (
-                "a=b; path = /web ;Secure",
-                Some("a=b; path = /tv/web ;Secure"),
-            ),
+            ("a=b; path = /web ;Secure", Some("a=b; path = /tv/web ;Secure")),
             ("Path=/; HttpOnly", None),
             ("a=b", None),
             ("a=b; Path=", None),

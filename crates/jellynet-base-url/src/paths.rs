@@ -52,11 +52,7 @@ impl FromStr for DefaultPath {
     /// As for a [`BasePath`]: no empty or dot segments, no query, no host.
     fn from_str(written: &str) -> Result<Self, Self::Err> {
         let path: BasePath = written.parse()?;
-        let slash = if written.trim().ends_with('/') && !path.is_root() {
-            "/"
-        } else {
-            ""
-        };
+        let slash = if written.trim().ends_with('/') && !path.is_root() { "/" } else { "" };
         let text = path.as_str().trim_start_matches('/');
         Ok(Self([text, slash].concat().into()))
     }
@@ -97,8 +93,7 @@ impl InPlacePath {
     #[must_use]
     pub fn defaults() -> Vec<Self> {
         let all = Self::IDENTITY.iter().chain(&Self::DEVICES);
-        all.map(|path| path.parse().expect("the defaults parse"))
-            .collect()
+        all.map(|path| path.parse().expect("the defaults parse")).collect()
     }
 
     /// What follows this entry in a raw request path (without query) that it covers.

@@ -26,9 +26,7 @@ pub(crate) struct Bytes<'a> {
 
 impl<'a> Bytes<'a> {
     pub(crate) const fn new(text: &'a str) -> Self {
-        Self {
-            rest: text.as_bytes(),
-        }
+        Self { rest: text.as_bytes() }
     }
 }
 
@@ -39,11 +37,7 @@ impl Iterator for Bytes<'_> {
         let byte = match *self.rest {
             [] => return None,
             [b'%', high, low, ..] => match (hex(high), hex(low)) {
-                (Some(high), Some(low)) => Byte {
-                    value: high << 4 | low,
-                    encoded: true,
-                    len: 3,
-                },
+                (Some(high), Some(low)) => Byte { value: high << 4 | low, encoded: true, len: 3 },
                 _ => plain(b'%'),
             },
             [value, ..] => plain(value),
@@ -54,11 +48,7 @@ impl Iterator for Bytes<'_> {
 }
 
 const fn plain(value: u8) -> Byte {
-    Byte {
-        value,
-        encoded: false,
-        len: 1,
-    }
+    Byte { value, encoded: false, len: 1 }
 }
 
 const fn hex(digit: u8) -> Option<u8> {
@@ -97,9 +87,8 @@ pub(crate) const fn is_segment_byte(byte: u8) -> bool {
 
 /// Appends one byte as `%XX`, with upper-case digits (RFC 3986 § 6.2.2.1).
 pub(crate) fn push_escape(out: &mut String, byte: u8) {
-    const DIGITS: [char; 16] = [
-        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F',
-    ];
+    const DIGITS: [char; 16] =
+        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
     out.push('%');
     for digit in [byte >> 4, byte & 15] {
         out.extend(DIGITS.get(usize::from(digit)));

@@ -9,10 +9,7 @@ use crate::relative::relative;
 
 /// What kind of request asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "either a redirect reaches the user or it does not"
-)]
+#[expect(clippy::exhaustive_enums, reason = "either a redirect reaches the user or it does not")]
 pub enum RequestClass {
     /// A `GET` or `HEAD` such as a browser sends to show a page: it follows redirects.
     Navigation,
@@ -46,11 +43,7 @@ impl RequestClass {
                 }
             }
         }
-        if named_other {
-            Self::Other
-        } else {
-            Self::Navigation
-        }
+        if named_other { Self::Other } else { Self::Navigation }
     }
 }
 
@@ -109,8 +102,7 @@ impl Router {
     #[must_use]
     pub fn with_previous(mut self, previous: impl IntoIterator<Item = BasePath>) -> Self {
         self.previous = previous.into_iter().collect();
-        self.previous
-            .sort_by_key(|path| std::cmp::Reverse(path.len()));
+        self.previous.sort_by_key(|path| std::cmp::Reverse(path.len()));
         self
     }
 
@@ -259,11 +251,7 @@ impl Router {
         push_reference(&mut to, inner);
         // Clients disagree about where dot segments, above all encoded ones, lead: for such a
         // target only a reference from the root is sure.
-        let mut location = if dots(path).is_some() {
-            to
-        } else {
-            relative(path, &to)
-        };
+        let mut location = if dots(path).is_some() { to } else { relative(path, &to) };
         push_reference(&mut location, query);
         found(location)
     }
@@ -283,16 +271,11 @@ enum Place<'t> {
 }
 
 fn found(location: String) -> Route<'static> {
-    Route::Redirect {
-        status: 302,
-        location,
-    }
+    Route::Redirect { status: 302, location }
 }
 
 const fn pass(inner: &str) -> Route<'_> {
-    Route::Pass {
-        inner: Cow::Borrowed(inner),
-    }
+    Route::Pass { inner: Cow::Borrowed(inner) }
 }
 
 /// Passes what follows the prefix: `rest` is the end of `path`, which is the front of `target`.
@@ -313,10 +296,7 @@ fn is_base_itself(rest: &str) -> bool {
 
 /// Splits before the `?` (or a stray `#`); the query keeps its mark.
 fn split_query(target: &str) -> (&str, &str) {
-    let at = target
-        .bytes()
-        .position(|byte| matches!(byte, b'?' | b'#'))
-        .unwrap_or(target.len());
+    let at = target.bytes().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(target.len());
     target.split_at_checked(at).unwrap_or((target, ""))
 }
 

@@ -38,10 +38,7 @@ impl Listener for Listeners {
         match first.ok_or(io::ErrorKind::AddrNotAvailable)? {
             BoundAddr::Inet(addr) => {
                 let nobody = std::net::SocketAddr::new(addr.ip(), 0);
-                Ok(Facts::new(
-                    PeerAddr::inet(nobody),
-                    Some(LocalAddr::new(*addr)),
-                ))
+                Ok(Facts::new(PeerAddr::inet(nobody), Some(LocalAddr::new(*addr))))
             }
             BoundAddr::Unix(_) | BoundAddr::Fd(_) => Ok(Facts::new(PeerAddr::Unix, None)),
         }

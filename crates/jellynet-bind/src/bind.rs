@@ -77,8 +77,7 @@ impl Bind {
     ) -> Self {
         let name = name.into();
         let requests = listens.into_iter();
-        self.requests
-            .extend(requests.map(|listen| Request::new(Arc::clone(&name), listen)));
+        self.requests.extend(requests.map(|listen| Request::new(Arc::clone(&name), listen)));
         self
     }
 
@@ -116,11 +115,7 @@ impl Bind {
         let plan = self.plan(interfaces);
         let mut opener = Opener::new(self);
         let slots = opener.open_plan(&plan);
-        Bound {
-            opener,
-            plan,
-            slots,
-        }
+        Bound { opener, plan, slots }
     }
 }
 
@@ -150,9 +145,7 @@ impl Bound {
     /// Whether at least one socket listens.
     #[must_use]
     pub fn is_listening(&self) -> bool {
-        self.slots
-            .iter()
-            .any(|slot| matches!(slot.state, SlotState::Open(_)))
+        self.slots.iter().any(|slot| matches!(slot.state, SlotState::Open(_)))
     }
 
     /// Whether something failed; waiting and a missing address family are no failures.
@@ -203,30 +196,18 @@ pub(crate) struct Opener {
 
 impl Opener {
     pub(crate) fn new(bind: Bind) -> Self {
-        Self {
-            bind,
-            passed: Passed::default(),
-            chosen: HashMap::new(),
-            open: tcp::open,
-        }
+        Self { bind, passed: Passed::default(), chosen: HashMap::new(), open: tcp::open }
     }
 
     pub(crate) fn open_plan(&mut self, plan: &BindPlan) -> Vec<Slot> {
-        plan.sockets
-            .iter()
-            .flat_map(|planned| self.attempt(planned, true))
-            .collect()
+        plan.sockets.iter().flat_map(|planned| self.attempt(planned, true)).collect()
     }
 
     /// Tries to open one planned socket; several slots where systemd passed several of one name.
     /// With `diagnose`, finds out who is in the way.
     pub(crate) fn attempt(&mut self, planned: &PlannedSocket, diagnose: bool) -> Vec<Slot> {
         let request = planned.request;
-        let slot = |state| Slot {
-            request,
-            endpoint: planned.endpoint.clone(),
-            state,
-        };
+        let slot = |state| Slot { request, endpoint: planned.endpoint.clone(), state };
         let failed = |error| slot(SlotState::Failed(Arc::new(error)));
         match &planned.endpoint {
             Endpoint::Tcp(addr) => vec![slot(self.tcp(planned, *addr, diagnose))],
@@ -241,10 +222,7 @@ impl Opener {
                 Err(error) => failed(error),
             }],
             Endpoint::Systemd(name) => match self.passed.take(name.as_deref()) {
-                Ok(fds) => fds
-                    .into_iter()
-                    .map(|fd| slot(self.inherited(request, fd)))
-                    .collect(),
+                Ok(fds) => fds.into_iter().map(|fd| slot(self.inherited(request, fd))).collect(),
                 Err(error) => vec![failed(error)],
             },
             Endpoint::Fd(fd) => vec![slot(self.inherited(request, *fd))],
@@ -307,31 +285,24 @@ impl Opener {
             io::ErrorKind::AddrNotAvailable => {
                 let why = planned.presence.wait_reason(addr);
                 if self.bind.missing == IfMissing::Wait {
-                    return SlotState::Waiting(why.unwrap_or(WaitReason::AddressMissing {
-                        addr,
-                        nearest: Vec::new(),
-                    }));
+                    return SlotState::Waiting(
+                        why.unwrap_or(WaitReason::AddressMissing { addr, nearest: Vec::new() }),
+                    );
                 }
                 let nearest = match &planned.presence {
                     Presence::Missing { nearest } => nearest.clone(),
                     Presence::Here | Presence::Tentative { .. } => Vec::new(),
                 };
-                BindError::NotLocal {
-                    addr,
-                    nearest,
-                    source,
-                }
+                BindError::NotLocal { addr, nearest, source }
             }
             io::ErrorKind::AddrInUse => BindError::InUse {
                 addr,
                 holder: diagnose.then(|| who::holds(addr)).flatten().map(Box::new),
                 source,
             },
-            io::ErrorKind::PermissionDenied => BindError::Denied {
-                addr,
-                hint: who::denied(addr.port()),
-                source,
-            },
+            io::ErrorKind::PermissionDenied => {
+                BindError::Denied { addr, hint: who::denied(addr.port()), source }
+            }
             _ if lacks_family(&source) => {
                 if self.has_both_families(planned.request) {
                     return SlotState::Lacking;
@@ -349,10 +320,8 @@ impl Opener {
         matches!(
             listen,
             Some(
-                Listen::Wildcard {
-                    families: Families::Both,
-                    ..
-                } | Listen::Loopback { .. }
+                Listen::Wildcard { families: Families::Both, .. }
+                    | Listen::Loopback { .. }
                     | Listen::Interface { .. }
             )
         )
@@ -380,8 +349,5 @@ impl Opener {
 
 fn lacks_family(error: &io::Error) -> bool {
     let errno = rustix::io::Errno::from_io_error(error);
-    matches!(
-        errno,
-        Some(rustix::io::Errno::AFNOSUPPORT | rustix::io::Errno::PROTONOSUPPORT)
-    )
+    matches!(errno, Some(rustix::io::Errno::AFNOSUPPORT | rustix::io::Errno::PROTONOSUPPORT))
 }

@@ -227,15 +227,7 @@ impl fmt::Display for NotLocal<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("no interface of this host has the address")?;
         for (n, ip) in self.nearest.iter().enumerate() {
-            write!(
-                f,
-                "{}{ip}",
-                if n == 0 {
-                    ", the nearest it has: "
-                } else {
-                    ", "
-                }
-            )?;
+            write!(f, "{}{ip}", if n == 0 { ", the nearest it has: " } else { ", " })?;
         }
         Ok(())
     }
@@ -262,10 +254,7 @@ const fn family(addr: SocketAddr) -> &'static str {
 impl fmt::Display for DeniedHint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Privileged {
-                first_free,
-                program,
-            } => {
+            Self::Privileged { first_free, program } => {
                 let program = program
                     .as_ref()
                     .map_or_else(|| "PROGRAM".into(), |program| program.display().to_string());

@@ -94,12 +94,7 @@ impl TableRow {
         let state = u8::from_str_radix(fields.nth(1)?, 16).ok()?;
         let uid = fields.nth(3)?.parse().ok()?;
         let inode = fields.nth(1)?.parse().ok()?;
-        Some(Self {
-            local,
-            state,
-            uid,
-            inode,
-        })
+        Some(Self { local, state, uid, inode })
     }
 
     /// How much this socket is in the way of a listener at `wanted`: 0 not at all, then less to
@@ -112,11 +107,7 @@ impl TableRow {
         let overlap = if held == wanted {
             4
         } else if held.is_ipv4() == wanted.is_ipv4() {
-            if held.is_unspecified() || wanted.is_unspecified() {
-                3
-            } else {
-                0
-            }
+            if held.is_unspecified() || wanted.is_unspecified() { 3 } else { 0 }
         } else {
             // Whether `[::]` is dual the table does not tell; it is the last suspect.
             u8::from(held == IpAddr::V6(Ipv6Addr::UNSPECIFIED))
@@ -187,14 +178,8 @@ mod tests {
         let row = TableRow::parse(TCP).unwrap();
         assert_eq!(row.local, "127.0.0.1:8080".parse().unwrap());
         assert_eq!((row.state, row.uid, row.inode), (LISTENING, 33, 12345));
-        assert_eq!(
-            TableRow::parse(TCP6).unwrap().local,
-            "[::]:8096".parse().unwrap()
-        );
-        assert_eq!(
-            TableRow::parse(MAPPED).unwrap().local,
-            "127.0.0.1:8096".parse().unwrap()
-        );
+        assert_eq!(TableRow::parse(TCP6).unwrap().local, "[::]:8096".parse().unwrap());
+        assert_eq!(TableRow::parse(MAPPED).unwrap().local, "127.0.0.1:8096".parse().unwrap());
         let heading = "  sl  local_address rem_address   st tx_queue rx_queue tr";
         assert_eq!(TableRow::parse(heading), None);
         assert_eq!(TableRow::parse(""), None);
@@ -234,30 +219,18 @@ mod tests {
     fn units_and_containers_are_named() {
         let id = "3f2a".repeat(16);
         for (cgroup, expected) in [
-            (
-                "0::/system.slice/nginx.service\n".to_owned(),
-                Some("unit nginx.service"),
-            ),
+            ("0::/system.slice/nginx.service\n".to_owned(), Some("unit nginx.service")),
             (
                 "0::/user.slice/user-1000.slice/user@1000.service/app.slice/app-x.scope".into(),
                 Some("unit app-x.scope"),
             ),
-            (
-                format!("0::/system.slice/docker-{id}.scope"),
-                Some("container 3f2a3f2a3f2a"),
-            ),
-            (
-                format!("12:cpu:/docker/{id}\n0::/"),
-                Some("container 3f2a3f2a3f2a"),
-            ),
+            (format!("0::/system.slice/docker-{id}.scope"), Some("container 3f2a3f2a3f2a")),
+            (format!("12:cpu:/docker/{id}\n0::/"), Some("container 3f2a3f2a3f2a")),
             (
                 format!("0::/machine.slice/libpod-{id}.scope/container"),
                 Some("container 3f2a3f2a3f2a"),
             ),
-            (
-                "0::/lxc.payload.media/system.slice/x.service".into(),
-                Some("container media"),
-            ),
+            ("0::/lxc.payload.media/system.slice/x.service".into(), Some("container media")),
             ("0::/".into(), None),
             (String::new(), None),
         ] {

@@ -138,10 +138,7 @@ impl Listen {
             Ok(good)
         } else {
             let total = good.len() + bad.len();
-            Err(ParseListenListError {
-                entries: bad,
-                total,
-            })
+            Err(ParseListenListError { entries: bad, total })
         }
     }
 

@@ -105,11 +105,7 @@ impl Listeners {
     /// Outside a tokio runtime.
     #[must_use]
     pub fn with_options(bound: Bound, interfaces: Interfaces, options: AcceptOptions) -> Self {
-        let Bound {
-            opener,
-            plan,
-            slots,
-        } = bound;
+        let Bound { opener, plan, slots } = bound;
         let names = opener.bind.requests.iter().map(|request| &request.name);
         let mut listeners = Self {
             shared: Arc::new(Shared::new(names, options.max_connections)),
@@ -147,11 +143,8 @@ impl Listeners {
     #[must_use]
     pub fn outcomes(&self) -> Vec<Outcome> {
         let requests = &self.opener.bind.requests;
-        let mut outcomes: Vec<Outcome> = self
-            .lines
-            .iter()
-            .map(|line| line.outcome(requests))
-            .collect();
+        let mut outcomes: Vec<Outcome> =
+            self.lines.iter().map(|line| line.outcome(requests)).collect();
         let waiting = self.plan.waiting.iter();
         outcomes.extend(waiting.map(|waiting| Outcome::waiting(requests, waiting)));
         let clashes = self.plan.clashes.iter();
@@ -217,24 +210,14 @@ impl Listeners {
                     return Poll::Ready(Connection::new(stream, permit));
                 }
                 Taken::Paused { tell: false, .. } => continue,
-                Taken::Paused { error, .. } => Event::AcceptPaused {
-                    name: name(),
-                    addr: addr(),
-                    reason: error.to_string(),
-                },
-                Taken::Resumed => Event::AcceptResumed {
-                    name: name(),
-                    addr: addr(),
-                },
+                Taken::Paused { error, .. } => {
+                    Event::AcceptPaused { name: name(), addr: addr(), reason: error.to_string() }
+                }
+                Taken::Resumed => Event::AcceptResumed { name: name(), addr: addr() },
                 Taken::Broken(source) => {
-                    let error = Arc::new(BindError::Broken {
-                        place: open.addr.to_string(),
-                        source,
-                    });
-                    self.shared.tell(Event::Failed {
-                        name: name(),
-                        error: Arc::clone(&error),
-                    });
+                    let error =
+                        Arc::new(BindError::Broken { place: open.addr.to_string(), source });
+                    self.shared.tell(Event::Failed { name: name(), error: Arc::clone(&error) });
                     line.state = LineState::shut(Shut::Failed(error));
                     self.publish();
                     return Poll::Pending;

@@ -29,10 +29,7 @@ impl Request {
     /// Asks for `listen` under a name.
     #[must_use]
     pub fn new(name: impl Into<Arc<str>>, listen: Listen) -> Self {
-        Self {
-            name: name.into(),
-            listen,
-        }
+        Self { name: name.into(), listen }
     }
 }
 
@@ -184,23 +181,16 @@ impl BindPlan {
                 }
             }
             Listen::Loopback { port } => {
-                for ip in [
-                    IpAddr::V4(Ipv4Addr::LOCALHOST),
-                    IpAddr::V6(Ipv6Addr::LOCALHOST),
-                ] {
+                for ip in [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)] {
                     self.address(request, SocketAddr::new(ip, *port), interfaces);
                 }
             }
-            Listen::Address {
-                ip,
-                zone: None,
-                port,
-            } => self.address(request, SocketAddr::new(*ip, *port), interfaces),
-            Listen::Address {
-                ip,
-                zone: Some(zone),
-                port,
-            } => self.zoned(request, *ip, zone, *port, interfaces),
+            Listen::Address { ip, zone: None, port } => {
+                self.address(request, SocketAddr::new(*ip, *port), interfaces)
+            }
+            Listen::Address { ip, zone: Some(zone), port } => {
+                self.zoned(request, *ip, zone, *port, interfaces)
+            }
             Listen::Interface { name, port } => self.interface(request, name, *port, interfaces),
             Listen::Unix(unix) => self.here(request, Endpoint::Unix(unix.clone())),
             Listen::Systemd { name } => self.here(request, Endpoint::Systemd(name.clone())),
@@ -209,20 +199,12 @@ impl BindPlan {
     }
 
     fn here(&mut self, request: usize, endpoint: Endpoint) {
-        self.sockets.push(PlannedSocket {
-            request,
-            endpoint,
-            presence: Presence::Here,
-        });
+        self.sockets.push(PlannedSocket { request, endpoint, presence: Presence::Here });
     }
 
     fn address(&mut self, request: usize, addr: SocketAddr, interfaces: &InterfaceTable) {
         let presence = presence(addr.ip(), interfaces);
-        self.sockets.push(PlannedSocket {
-            request,
-            endpoint: Endpoint::Tcp(addr),
-            presence,
-        });
+        self.sockets.push(PlannedSocket { request, endpoint: Endpoint::Tcp(addr), presence });
     }
 
     fn zoned(
@@ -235,17 +217,12 @@ impl BindPlan {
     ) {
         let by_index = || zone.parse().ok().and_then(|i| interfaces.by_index(i));
         let Some(interface) = interfaces.by_name(zone).or_else(by_index) else {
-            return self.wait(
-                request,
-                WaitReason::NoInterface {
-                    interface: zone.to_owned(),
-                },
-            );
+            return self.wait(request, WaitReason::NoInterface { interface: zone.to_owned() });
         };
         let presence = match interface.addresses.iter().find(|a| a.ip() == ip) {
-            Some(address) if address.tentative => Presence::Tentative {
-                interface: interface.name.clone(),
-            },
+            Some(address) if address.tentative => {
+                Presence::Tentative { interface: interface.name.clone() }
+            }
             Some(_) => Presence::Here,
             None => Presence::Missing {
                 nearest: nearest(ip, interface.addresses.iter().map(|a| a.ip())),
@@ -272,9 +249,7 @@ impl BindPlan {
     fn all_of(&mut self, request: usize, interface: &Interface, port: u16) {
         for address in &interface.addresses {
             let presence = if address.tentative {
-                Presence::Tentative {
-                    interface: interface.name.clone(),
-                }
+                Presence::Tentative { interface: interface.name.clone() }
             } else {
                 Presence::Here
             };
@@ -300,9 +275,7 @@ impl BindPlan {
         let mut owners: HashMap<Endpoint, usize> = HashMap::new();
         let wildcard = |socket: &PlannedSocket| is_wildcard(&socket.endpoint);
         for socket in planned.iter().filter(|s| wildcard(s)) {
-            owners
-                .entry(socket.endpoint.clone())
-                .or_insert(socket.request);
+            owners.entry(socket.endpoint.clone()).or_insert(socket.request);
         }
         let mut kept = HashSet::new();
         for socket in planned {
@@ -326,22 +299,12 @@ impl BindPlan {
     }
 
     fn drop_for(&mut self, by: usize, socket: PlannedSocket, requests: &[Request]) {
-        let PlannedSocket {
-            request, endpoint, ..
-        } = socket;
+        let PlannedSocket { request, endpoint, .. } = socket;
         let name = |index: usize| requests.get(index).map(|r| &r.name);
         if name(by) == name(request) {
-            self.repeated.push(Repeated {
-                request,
-                by,
-                endpoint,
-            });
+            self.repeated.push(Repeated { request, by, endpoint });
         } else {
-            self.clashes.push(Clash {
-                request,
-                by,
-                endpoint,
-            });
+            self.clashes.push(Clash { request, by, endpoint });
         }
     }
 }
@@ -353,10 +316,9 @@ fn is_wildcard(endpoint: &Endpoint) -> bool {
 /// The endpoint without what two requests for one place may differ in.
 fn place(endpoint: &Endpoint) -> Endpoint {
     match endpoint {
-        Endpoint::Unix(UnixListen {
-            name: UnixName::Path(path),
-            ..
-        }) => Endpoint::Unix(UnixListen::at(path)),
+        Endpoint::Unix(UnixListen { name: UnixName::Path(path), .. }) => {
+            Endpoint::Unix(UnixListen::at(path))
+        }
         other => other.clone(),
     }
 }
@@ -392,9 +354,9 @@ fn presence(ip: IpAddr, interfaces: &InterfaceTable) -> Presence {
     }
     match tentative {
         Some(interface) => Presence::Tentative { interface },
-        None => Presence::Missing {
-            nearest: nearest(ip, interfaces.addresses().map(|(_, a)| a.ip())),
-        },
+        None => {
+            Presence::Missing { nearest: nearest(ip, interfaces.addresses().map(|(_, a)| a.ip())) }
+        }
     }
 }
 

@@ -79,9 +79,7 @@ impl HttpServer {
     pub fn new(options: ServeOptions) -> Self {
         let mut http1 = hyper::server::conn::http1::Builder::new();
         // The deadlines are ours: hyper's starts anew with each idle time.
-        http1
-            .header_read_timeout(None)
-            .max_header_size(options.max_head as usize);
+        http1.header_read_timeout(None).max_header_size(options.max_head as usize);
         let mut http2 = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
         http2
             .timer(TokioTimer::new())
@@ -91,12 +89,7 @@ impl HttpServer {
             .initial_connection_window_size(options.h2_window)
             .keep_alive_interval(options.h2_ping)
             .keep_alive_timeout(Duration::from_secs(20));
-        Self(Arc::new(Inner {
-            options,
-            http1,
-            http2,
-            crowd: Crowd::default(),
-        }))
+        Self(Arc::new(Inner { options, http1, http2, crowd: Crowd::default() }))
     }
 
     fn options(&self) -> &ServeOptions {
@@ -117,11 +110,7 @@ impl HttpServer {
 
     fn limits(&self, rests: bool) -> Limits {
         let options = self.options();
-        Limits {
-            headers: options.headers,
-            idle: options.idle,
-            rest: rests.then_some(options.rest),
-        }
+        Limits { headers: options.headers, idle: options.idle, rest: rests.then_some(options.rest) }
     }
 
     /// Serves an accepted connection until it ends; the future can be spawned as it is.

@@ -41,11 +41,7 @@ impl Answer {
     /// An answer of these parts.
     #[must_use]
     pub fn new(address: impl Into<String>, id: impl Into<String>, name: impl Into<String>) -> Self {
-        Self {
-            address: address.into(),
-            id: id.into(),
-            name: name.into(),
-        }
+        Self { address: address.into(), id: id.into(), name: name.into() }
     }
 
     /// The bytes of the answer, less than 1024: a name that is too long for that is cut at a
@@ -68,9 +64,8 @@ impl Answer {
             let found = payload.len();
             return Err(DecodeAnswerError::TooLong { found });
         }
-        let text = std::str::from_utf8(payload).map_err(|error| DecodeAnswerError::NotText {
-            at: error.valid_up_to(),
-        })?;
+        let text = std::str::from_utf8(payload)
+            .map_err(|error| DecodeAnswerError::NotText { at: error.valid_up_to() })?;
         let members = json::members(text).map_err(|at| DecodeAnswerError::NotJson { at })?;
         // The last of several with one name counts, as for most readers.
         let member = |name: &'static str| {
@@ -213,11 +208,7 @@ mod tests {
                 Answer::new("http://h", "1", "\u{fffd}[31mred"),
             ),
         ] {
-            assert_eq!(
-                Answer::decode(payload.as_bytes()),
-                Ok(expected),
-                "{payload}"
-            );
+            assert_eq!(Answer::decode(payload.as_bytes()), Ok(expected), "{payload}");
         }
     }
 
@@ -225,35 +216,16 @@ mod tests {
     fn what_is_no_answer_says_why() {
         for (payload, expected) in [
             ("", DecodeAnswerError::NotJson { at: 0 }),
-            (
-                "who is JellyfinServer?",
-                DecodeAnswerError::NotJson { at: 0 },
-            ),
+            ("who is JellyfinServer?", DecodeAnswerError::NotJson { at: 0 }),
             ("[1]", DecodeAnswerError::NotJson { at: 0 }),
             ("{\"Id\":\"1\"", DecodeAnswerError::NotJson { at: 9 }),
-            (
-                "{\"Id\":\"1\"}",
-                DecodeAnswerError::Missing { name: "Address" },
-            ),
-            (
-                "{\"Id\":1,\"Address\":\"x\"}",
-                DecodeAnswerError::Missing { name: "Id" },
-            ),
+            ("{\"Id\":\"1\"}", DecodeAnswerError::Missing { name: "Address" }),
+            ("{\"Id\":1,\"Address\":\"x\"}", DecodeAnswerError::Missing { name: "Id" }),
         ] {
-            assert_eq!(
-                Answer::decode(payload.as_bytes()),
-                Err(expected),
-                "{payload}"
-            );
+            assert_eq!(Answer::decode(payload.as_bytes()), Err(expected), "{payload}");
         }
-        assert_eq!(
-            Answer::decode(b"{\xff}"),
-            Err(DecodeAnswerError::NotText { at: 1 })
-        );
-        assert_eq!(
-            Answer::decode(&[b' '; 5000]),
-            Err(DecodeAnswerError::TooLong { found: 5000 })
-        );
+        assert_eq!(Answer::decode(b"{\xff}"), Err(DecodeAnswerError::NotText { at: 1 }));
+        assert_eq!(Answer::decode(&[b' '; 5000]), Err(DecodeAnswerError::TooLong { found: 5000 }));
         let deep = "{\"a\":".repeat(1000);
         assert!(Answer::decode(&deep.as_bytes()[..4000]).is_err());
     }

@@ -99,19 +99,12 @@ mod tests {
         for (text, expected) in [
             ("", ParseServerIdError::Length { found: 0 }),
             ("abc", ParseServerIdError::Length { found: 3 }),
-            (
-                "0123456789abcdef0123456789abcdef0",
-                ParseServerIdError::Length { found: 33 },
-            ),
+            ("0123456789abcdef0123456789abcdef0", ParseServerIdError::Length { found: 33 }),
             ("xyz", ParseServerIdError::NotHexadecimal { found: 'x' }),
         ] {
             assert_eq!(text.parse::<ServerId>(), Err(expected), "{text}");
         }
-        assert!(
-            "\u{feff}0123456789ABCDEF0123456789abcdef\r\n"
-                .parse::<ServerId>()
-                .is_ok()
-        );
+        assert!("\u{feff}0123456789ABCDEF0123456789abcdef\r\n".parse::<ServerId>().is_ok());
     }
 
     proptest! {

@@ -35,10 +35,8 @@ impl ServerId {
             return Ok(id);
         }
         let id = random().map_err(|source| LoadServerIdError::Random { source })?;
-        let written = create(path, id).map_err(|source| LoadServerIdError::Write {
-            path: path.to_owned(),
-            source,
-        })?;
+        let written = create(path, id)
+            .map_err(|source| LoadServerIdError::Write { path: path.to_owned(), source })?;
         if written {
             return Ok(id);
         }
@@ -96,10 +94,7 @@ fn load(path: &Path) -> Result<Option<ServerId>, LoadServerIdError> {
         }
     }
     let id = String::from_utf8_lossy(&bytes).parse();
-    id.map(Some).map_err(|source| LoadServerIdError::Invalid {
-        path: path.to_owned(),
-        source,
-    })
+    id.map(Some).map_err(|source| LoadServerIdError::Invalid { path: path.to_owned(), source })
 }
 
 fn random() -> io::Result<ServerId> {

@@ -14,10 +14,7 @@ const DEEPEST: u32 = 16;
 
 /// Appends `text` with what needs an escape escaped (RFC 8259 § 7).
 pub(crate) fn escape_into(out: &mut String, text: &str) {
-    if !text
-        .bytes()
-        .any(|byte| byte.is_ascii_control() || matches!(byte, b'"' | b'\\'))
-    {
+    if !text.bytes().any(|byte| byte.is_ascii_control() || matches!(byte, b'"' | b'\\')) {
         out.push_str(text);
         return;
     }
@@ -48,11 +45,7 @@ pub(crate) fn members(text: &str) -> Result<Vec<(String, Value)>, usize> {
     reader.blanks();
     let members = reader.object(0).ok_or(reader.at)?;
     reader.blanks();
-    if reader.at == text.len() {
-        Ok(members)
-    } else {
-        Err(reader.at)
-    }
+    if reader.at == text.len() { Ok(members) } else { Err(reader.at) }
 }
 
 struct Reader<'a> {

@@ -26,10 +26,7 @@ impl Rate {
         const fn at_least_one(n: u32) -> u32 {
             if n == 0 { 1 } else { n }
         }
-        Self {
-            per_second: at_least_one(per_second),
-            burst: at_least_one(burst),
-        }
+        Self { per_second: at_least_one(per_second), burst: at_least_one(burst) }
     }
 
     /// How many a second.
@@ -62,9 +59,7 @@ impl Bucket {
         let full_at = full_at.map_or(now, |bucket| bucket.full_at.max(now));
         let missing = full_at.saturating_duration_since(now);
         let room = rate.interval() * (rate.burst - 1);
-        (missing <= room).then(|| Self {
-            full_at: full_at + rate.interval(),
-        })
+        (missing <= room).then(|| Self { full_at: full_at + rate.interval() })
     }
 }
 
@@ -82,12 +77,7 @@ const SOURCES: usize = 1024;
 
 impl<K: Copy + Ord> Limiter<K> {
     pub(crate) fn new(per_source: Rate, global: Rate) -> Self {
-        Self {
-            per_source,
-            global,
-            sources: BTreeMap::new(),
-            all: None,
-        }
+        Self { per_source, global, sources: BTreeMap::new(), all: None }
     }
 
     /// Whether `source` may have one more; what is refused costs nobody anything.
@@ -142,12 +132,7 @@ mod tests {
             .into_iter()
             .map(&mut allowed)
             .collect();
-        assert_eq!(
-            answers,
-            [
-                true, true, true, false, false, true, false, true, true, true, false
-            ]
-        );
+        assert_eq!(answers, [true, true, true, false, false, true, false, true, true, true, false]);
     }
 
     #[test]

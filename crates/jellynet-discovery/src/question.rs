@@ -38,9 +38,7 @@ impl Probes {
     pub fn new<P: Into<String>>(probes: impl IntoIterator<Item = P>) -> Self {
         let probes = probes.into_iter().map(Into::into);
         let probes = probes.filter(|probe: &String| !probe.trim().is_empty());
-        Self {
-            probes: probes.map(|probe| probe.trim().to_owned()).collect(),
-        }
+        Self { probes: probes.map(|probe| probe.trim().to_owned()).collect() }
     }
 
     /// These and one more.
@@ -57,9 +55,7 @@ impl Probes {
         }
         let payload = trimmed(payload);
         self.probes.iter().map(String::as_bytes).any(|probe| {
-            payload
-                .get(..probe.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(probe))
+            payload.get(..probe.len()).is_some_and(|start| start.eq_ignore_ascii_case(probe))
         }) && !payload.starts_with(b"{")
     }
 }
@@ -96,43 +92,23 @@ mod tests {
     fn what_real_clients_send_is_a_question() {
         let probes = Probes::default();
         for (payload, expected, why) in [
-            (
-                "who is JellyfinServer?",
-                true,
-                "Kodi, Android, Swiftfin, webOS",
-            ),
+            ("who is JellyfinServer?", true, "Kodi, Android, Swiftfin, webOS"),
             ("Who is JellyfinServer?", true, "Roku, Streamyfin"),
             ("WHO IS JELLYFINSERVER?", true, "letter case does not count"),
-            (
-                "Who is Jellyfin Server?",
-                true,
-                "third parties, with a space",
-            ),
-            (
-                "  \u{feff} who is JellyfinServer?",
-                false,
-                "a mark in the middle",
-            ),
+            ("Who is Jellyfin Server?", true, "third parties, with a space"),
+            ("  \u{feff} who is JellyfinServer?", false, "a mark in the middle"),
             ("\u{feff}who is JellyfinServer?", true, "a byte order mark"),
             ("\0 who is JellyfinServer?\0\r\n", true, "blanks around"),
             ("who is JellyfinServer?|more", true, "something after it"),
             ("who is EmbyServer?", false, "only when configured"),
-            (
-                "I wonder who is JellyfinServer?",
-                false,
-                "only a prefix counts",
-            ),
+            ("I wonder who is JellyfinServer?", false, "only a prefix counts"),
             ("who is JellyfinServer", false, "cut short"),
             ("", false, "empty"),
             (r#"{"Name":"who is JellyfinServer?"}"#, false, "an answer"),
         ] {
             assert_eq!(probes.matches(payload.as_bytes()), expected, "{why}");
         }
-        assert!(
-            Probes::default()
-                .with(Probes::EMBY)
-                .matches(b"who is EmbyServer?")
-        );
+        assert!(Probes::default().with(Probes::EMBY).matches(b"who is EmbyServer?"));
     }
 
     #[test]

@@ -67,12 +67,7 @@ impl Identity {
     where
         F: Fn(&Asker) -> Option<String> + Send + Sync + 'static,
     {
-        Self {
-            id,
-            id_text: id.to_string(),
-            name: name.into(),
-            url: Arc::new(url),
-        }
+        Self { id, id_text: id.to_string(), name: name.into(), url: Arc::new(url) }
     }
 
     /// The id.
@@ -273,11 +268,7 @@ impl Responder {
 
     /// Queues an answer for each identity; whether there was any.
     fn answer(&mut self, peer: SocketAddr, (interface, local): (u32, IpAddr)) -> bool {
-        let asker = Asker {
-            peer: peer.ip(),
-            interface,
-            local,
-        };
+        let asker = Asker { peer: peer.ip(), interface, local };
         let before = self.transmits.len();
         for identity in &self.identities {
             let url = (identity.url)(&asker).filter(|url| !url.trim().is_empty());
@@ -285,10 +276,7 @@ impl Responder {
             self.transmits.extend(answer.map(|bytes| Transmit {
                 payload: Bytes::from(bytes),
                 destination: peer,
-                via: Via::Reply {
-                    interface,
-                    source: local,
-                },
+                via: Via::Reply { interface, source: local },
             }));
         }
         self.transmits.len() > before

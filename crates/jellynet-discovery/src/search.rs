@@ -33,11 +33,7 @@ use crate::seeker::{SeekEvent, Seeker, SeekerConfig, Server};
 pub fn seek(config: SeekerConfig, interfaces: Interfaces) -> Search {
     let udp = UdpConfig::announce().with_broadcast();
     let (driver, events) = drive(Seeker::new(config), udp, interfaces);
-    Search {
-        driver,
-        events,
-        over: false,
-    }
+    Search { driver, events, over: false }
 }
 
 /// A search under way. It ends when it is dropped.

@@ -192,10 +192,7 @@ impl Seeker {
             self.transmits.extend(targets.map(|target| Transmit {
                 payload: question.clone(),
                 destination: SocketAddr::new(target, self.config.port),
-                via: Via::Announce {
-                    interface: interface.index,
-                    source,
-                },
+                via: Via::Announce { interface: interface.index, source },
             }));
         }
     }
@@ -285,20 +282,14 @@ impl Engine for Seeker {
         match Answer::decode(datagram.payload) {
             Ok(answer) => {
                 self.stats.answers += 1;
-                self.note(Found {
-                    answer,
-                    from: datagram.source,
-                    interface: datagram.interface,
-                });
+                self.note(Found { answer, from: datagram.source, interface: datagram.interface });
             }
             Err(_) => self.stats.malformed += 1,
         }
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        let over = self
-            .start
-            .is_some_and(|start| start + self.config.wait <= now);
+        let over = self.start.is_some_and(|start| start + self.config.wait <= now);
         if over && !self.over {
             self.over = true;
             self.events.push_back(SeekEvent::Over);

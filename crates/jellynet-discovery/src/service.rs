@@ -76,12 +76,7 @@ impl DiscoveryService {
     #[must_use]
     pub fn spawn_with(responder: Responder, udp: UdpConfig, interfaces: Interfaces) -> Self {
         let (driver, events) = drive(responder, udp, interfaces.clone());
-        Self {
-            driver,
-            events,
-            interfaces,
-            conflicts: None,
-        }
+        Self { driver, events, interfaces, conflicts: None }
     }
 
     /// Looks for other hosts that answer with one of our ids, once; what is found comes out of
@@ -102,8 +97,7 @@ impl DiscoveryService {
 
     /// Speaks for this server from now on, in place of one with the same id.
     pub fn advertise(&self, identity: Identity) {
-        self.driver
-            .with(|responder, _now| responder.advertise(identity));
+        self.driver.with(|responder, _now| responder.advertise(identity));
     }
 
     /// Speaks for the server with this id no more.

@@ -214,17 +214,9 @@ mod tests {
             ("2001:db8::1", Ok("2001:db8::1"), "bare, as proxies send it"),
             ("2001:db8::1:80", Ok("2001:db8::1:80"), "a group, no port"),
             ("[2001:db8::1]", Ok("2001:db8::1"), "in brackets"),
-            (
-                "[2001:db8::1]:80",
-                Ok("2001:db8::1 80"),
-                "in brackets with a port",
-            ),
+            ("[2001:db8::1]:80", Ok("2001:db8::1 80"), "in brackets with a port"),
             ("fe80::1%eth0", Ok("fe80::1"), "the zone is dropped"),
-            (
-                "[fe80::1%25eth0]:80",
-                Ok("fe80::1 80"),
-                "an escaped zone too",
-            ),
+            ("[fe80::1%25eth0]:80", Ok("fe80::1 80"), "an escaped zone too"),
             ("::ffff:192.0.2.1", Ok("192.0.2.1"), "mapped"),
             ("::ffff:c000:201", Ok("192.0.2.1"), "mapped, in hex"),
             ("[::ffff:192.0.2.1]:80", Ok("192.0.2.1 80"), "mapped"),
@@ -257,11 +249,7 @@ mod tests {
             ("[2001:db8::1]:", Err(Malformed), "an empty port"),
             ("2001:db8::1]", Err(Malformed), "no opening bracket"),
             ("2001:db8::00001", Err(Malformed), "five digits"),
-            (
-                "::ffff:192.0.2.01",
-                Err(Malformed),
-                "a leading zero in a mapped address",
-            ),
+            ("::ffff:192.0.2.01", Err(Malformed), "a leading zero in a mapped address"),
             ("fe80::1%", Err(Malformed), "an empty zone"),
             ("fe80::1%a b", Err(Malformed), "a blank in the zone"),
             ("localhost", Err(Malformed), "names are not resolved"),
@@ -285,11 +273,7 @@ mod tests {
             ("unknown", Err(Unknown), "not told"),
         ] {
             let expected = expected.map(str::to_owned);
-            assert_eq!(
-                shown(Node::parse_forwarded(value.as_bytes())),
-                expected,
-                "{why}"
-            );
+            assert_eq!(shown(Node::parse_forwarded(value.as_bytes())), expected, "{why}");
         }
     }
 }

@@ -143,9 +143,7 @@ impl Audit {
 
     /// The flags in a fixed order.
     pub fn iter(self) -> impl Iterator<Item = AuditFlag> {
-        AuditFlag::ALL
-            .into_iter()
-            .filter(move |flag| self.contains(*flag))
+        AuditFlag::ALL.into_iter().filter(move |flag| self.contains(*flag))
     }
 
     pub(crate) const fn insert(&mut self, flag: AuditFlag) {

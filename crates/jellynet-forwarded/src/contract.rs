@@ -94,12 +94,9 @@ impl FromStr for Contract {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut whole = Self(0);
         for name in text.split(',').map(str::trim) {
-            let known = NAMES
-                .iter()
-                .find(|(known, _)| known.eq_ignore_ascii_case(name));
-            let (_, contract) = known.ok_or_else(|| ParseContractError {
-                name: name.to_owned(),
-            })?;
+            let known = NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+            let (_, contract) =
+                known.ok_or_else(|| ParseContractError { name: name.to_owned() })?;
             whole = whole.and(*contract);
         }
         Ok(whole)

@@ -81,12 +81,7 @@ impl HostNames {
     /// in force in `rules`.
     #[must_use]
     pub fn new(known: KnownProxies, rules: LiveRules) -> Self {
-        Self {
-            known,
-            rules,
-            config: NamesConfig::default(),
-            resolver: SystemResolver,
-        }
+        Self { known, rules, config: NamesConfig::default(), resolver: SystemResolver }
     }
 }
 
@@ -94,12 +89,7 @@ impl<R: Resolve> HostNames<R> {
     /// Asks another resolver.
     #[must_use]
     pub fn with_resolver<N: Resolve>(self, resolver: N) -> HostNames<N> {
-        HostNames {
-            known: self.known,
-            rules: self.rules,
-            config: self.config,
-            resolver,
-        }
+        HostNames { known: self.known, rules: self.rules, config: self.config, resolver }
     }
 
     /// Asks at other times.

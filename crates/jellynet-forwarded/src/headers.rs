@@ -172,11 +172,7 @@ impl Name {
         } else {
             return Self::Other;
         };
-        if name.contains(&b'_') {
-            Self::Underscored
-        } else {
-            kind
-        }
+        if name.contains(&b'_') { Self::Underscored } else { kind }
     }
 
     /// Whether the name is of a header that only a proxy should send.
@@ -254,9 +250,7 @@ impl<'h> Seen<'h> {
 
     /// Whether a header of the family `X-Forwarded-*` is there that is read.
     pub(crate) fn has_x_forwarded(&self) -> bool {
-        [Field::For, Field::Proto, Field::ForwardedHost]
-            .into_iter()
-            .any(|field| self.has(field))
+        [Field::For, Field::Proto, Field::ForwardedHost].into_iter().any(|field| self.has(field))
     }
 
     /// Whether any header is there that only a proxy should send.
@@ -337,11 +331,7 @@ mod tests {
 
     #[test]
     fn several_lines_come_last_to_first() {
-        let headers = [
-            ("x-forwarded-for", "a"),
-            ("Host", "h"),
-            ("X-Forwarded-For", "b,c"),
-        ];
+        let headers = [("x-forwarded-for", "a"), ("Host", "h"), ("X-Forwarded-For", "b,c")];
         let seen = Seen::scan(headers.as_slice());
         let mut elements = seen.elements(Field::For);
         let elements: Vec<_> = std::iter::from_fn(|| elements.next(headers.as_slice())).collect();

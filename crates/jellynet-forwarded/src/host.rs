@@ -47,10 +47,7 @@ impl<'h> Host<'h> {
 
     /// The same host with another port; a port that the scheme implies is left out.
     pub(crate) fn with_port(self, port: u16, implied: u16) -> Self {
-        Self {
-            name: self.name,
-            port: Some(port).filter(|port| *port != implied),
-        }
+        Self { name: self.name, port: Some(port).filter(|port| *port != implied) }
     }
 }
 
@@ -135,9 +132,7 @@ pub struct ParseAllowedHostsError {
 
 impl AllowedHosts {
     /// Allows every valid host.
-    pub const ANY: Self = Self {
-        entries: Vec::new(),
-    };
+    pub const ANY: Self = Self { entries: Vec::new() };
 
     /// Reads the entries; the [type's table](Self) says what an entry may be.
     ///
@@ -238,11 +233,7 @@ mod tests {
             ("tv.lan:8096", Some(("tv.lan", Some(8096))), "with a port"),
             ("TV_1-a.lan.", Some(("TV_1-a.lan.", None)), "case is kept"),
             ("192.0.2.1:81", Some(("192.0.2.1", Some(81))), "IPv4"),
-            (
-                "[2001:db8::1]:81",
-                Some(("[2001:db8::1]", Some(81))),
-                "IPv6",
-            ),
+            ("[2001:db8::1]:81", Some(("[2001:db8::1]", Some(81))), "IPv6"),
             ("", None, "empty"),
             (":80", None, "a port alone"),
             ("a:", None, "an empty port"),
@@ -304,10 +295,6 @@ mod tests {
         let error = AllowedHosts::parse(["ok", "a:80", "*", "*.1.2.3.4", ""]).unwrap_err();
         let indexes: Vec<_> = error.bad().map(|(index, _)| index).collect();
         assert_eq!(indexes, [1, 2, 3, 4]);
-        assert!(
-            error
-                .to_string()
-                .starts_with("entry [1] \"a:80\": not a host")
-        );
+        assert!(error.to_string().starts_with("entry [1] \"a:80\": not a host"));
     }
 }

@@ -116,9 +116,7 @@ impl ForwardedLayer {
             strip: Strip::Never,
             peer: |extensions| extensions.get().copied(),
         };
-        Self {
-            settings: Arc::new(settings),
-        }
+        Self { settings: Arc::new(settings) }
     }
 
     /// Counts and tells what is odd there. Default: a new [`AuditLog`].

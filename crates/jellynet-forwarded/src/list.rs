@@ -23,11 +23,7 @@ impl<'h> Elements<'h> {
     /// Starts in the last line of the header; one line, the usual case, needs no second look at
     /// the headers.
     pub(crate) const fn new(field: Field, last: Option<&'h [u8]>, several: bool) -> Self {
-        Self {
-            rest: last,
-            field,
-            begun: if several { Some(1) } else { None },
-        }
+        Self { rest: last, field, begun: if several { Some(1) } else { None } }
     }
 
     /// The next element to the left.
@@ -141,21 +137,9 @@ mod tests {
             (&["", ", ,", "a"], &["a"], "empty elements and lines"),
             (&["a\t,\tb "], &["b", "a"], "tabs are white space"),
             (&[r#"a, "b, c""#], &[r#""b, c""#, "a"], "a quoted comma"),
-            (
-                &[r#"x="a\",b", c"#],
-                &["c", r#"x="a\",b""#],
-                "an escaped quote",
-            ),
-            (
-                &[r#"x="a\\", c"#],
-                &["c", r#"x="a\\""#],
-                "an escaped backslash",
-            ),
-            (
-                &[r#""a, b"#],
-                &["b", r#""a"#],
-                "an open quote is the left one's trouble",
-            ),
+            (&[r#"x="a\",b", c"#], &["c", r#"x="a\",b""#], "an escaped quote"),
+            (&[r#"x="a\\", c"#], &["c", r#"x="a\\""#], "an escaped backslash"),
+            (&[r#""a, b"#], &["b", r#""a"#], "an open quote is the left one's trouble"),
             (&[r#"a", b"#], &["b", r#"a""#], "so is a closing one"),
             (&[], &[], "nothing"),
         ] {
@@ -166,12 +150,7 @@ mod tests {
     #[test]
     fn what_is_left_is_seen_without_reading_it() {
         let none: &[(&str, &str)] = &[];
-        for (line, expected) in [
-            ("a, b", true),
-            (", b", false),
-            (" ,\t, b", false),
-            ("b", false),
-        ] {
+        for (line, expected) in [("a, b", true), (", b", false), (" ,\t, b", false), ("b", false)] {
             let mut elements = Elements::new(Field::For, Some(line.as_bytes()), false);
             elements.next(none);
             assert_eq!(elements.has_more(none), expected, "{line}");

@@ -31,9 +31,7 @@ impl LiveRules {
     /// Puts these rules in force.
     #[must_use]
     pub fn new(rules: Rules) -> Self {
-        Self {
-            rules: Arc::new(ArcSwap::from_pointee(rules)),
-        }
+        Self { rules: Arc::new(ArcSwap::from_pointee(rules)) }
     }
 
     /// The rules in force.
@@ -50,10 +48,7 @@ impl LiveRules {
     /// Puts other proxies in force, and leaves the rest as it is.
     pub fn set_proxies(&self, proxies: ProxySet) {
         let proxies = Arc::new(proxies);
-        self.rules.rcu(|rules| Rules {
-            proxies: Arc::clone(&proxies),
-            ..Rules::clone(rules)
-        });
+        self.rules.rcu(|rules| Rules { proxies: Arc::clone(&proxies), ..Rules::clone(rules) });
     }
 
     /// Reads the rules without touching their reference count.

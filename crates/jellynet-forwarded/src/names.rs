@@ -66,17 +66,11 @@ impl Names {
             good: None,
             failing: false,
         };
-        Self {
-            entries: names.into_iter().map(entry).collect(),
-            max_age,
-        }
+        Self { entries: names.into_iter().map(entry).collect(), max_age }
     }
 
     pub(crate) fn names(&self) -> Vec<String> {
-        self.entries
-            .iter()
-            .map(|entry| entry.name.clone())
-            .collect()
+        self.entries.iter().map(|entry| entry.name.clone()).collect()
     }
 
     /// The addresses that count at present.
@@ -137,19 +131,12 @@ impl Entry {
             return Some(NameEvent::Expired { name, removed });
         }
         let is_news = !std::mem::replace(&mut self.failing, true);
-        is_news.then_some(NameEvent::Failed {
-            name,
-            error,
-            kept: self.addresses.len(),
-        })
+        is_news.then_some(NameEvent::Failed { name, error, kept: self.addresses.len() })
     }
 }
 
 #[cfg(test)]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test needs one instant to count from"
-)]
+#[expect(clippy::disallowed_methods, reason = "a test needs one instant to count from")]
 mod tests {
     use super::*;
 
@@ -165,11 +152,7 @@ mod tests {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let failed = |kept| {
-            Some(NameEvent::Failed {
-                name: "nginx".into(),
-                error: "no such name".into(),
-                kept,
-            })
+            Some(NameEvent::Failed { name: "nginx".into(), error: "no such name".into(), kept })
         };
         let no_such_name = || Err("no such name".to_owned());
 
@@ -187,11 +170,7 @@ mod tests {
         assert_eq!(again, None, "another order is no change");
 
         assert_eq!(names.answer("nginx", no_such_name(), at(30)), failed(2));
-        assert_eq!(
-            names.answer("nginx", no_such_name(), at(40)),
-            None,
-            "told once"
-        );
+        assert_eq!(names.answer("nginx", no_such_name(), at(40)), None, "told once");
         assert!(names.is_failing());
         assert_eq!(names.addresses("nginx"), ips(&["10.0.0.2", "10.0.0.3"]));
 

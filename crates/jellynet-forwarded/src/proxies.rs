@@ -80,18 +80,13 @@ impl KnownProxies {
                 Err(problem) => bad.push(problem.at(index, text.as_ref())),
             }
         }
-        if bad.is_empty() {
-            Ok(known)
-        } else {
-            Err(ParseKnownProxiesError::new(bad))
-        }
+        if bad.is_empty() { Ok(known) } else { Err(ParseKnownProxiesError::new(bad)) }
     }
 
     fn add(&mut self, entry: Entry) {
         match entry {
             Entry::Nets(set, contract) => {
-                self.included
-                    .extend(set.included().map(|net| (net, contract)));
+                self.included.extend(set.included().map(|net| (net, contract)));
                 self.excluded.extend(set.excluded());
             }
             Entry::Name(name, contract) => self.names.push((name, contract)),
@@ -162,8 +157,7 @@ impl fmt::Display for KnownProxies {
         for (name, contract) in &self.names {
             entry(name, *contract)?;
         }
-        self.unix
-            .map_or(Ok(()), |contract| entry(&"unix", contract))
+        self.unix.map_or(Ok(()), |contract| entry(&"unix", contract))
     }
 }
 

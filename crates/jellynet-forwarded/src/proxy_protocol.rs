@@ -40,10 +40,7 @@ pub const MAX_LENGTH: u16 = 4096;
 
 /// What bytes at the start of a connection are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "a header is there or not yet there"
-)]
+#[expect(clippy::exhaustive_enums, reason = "a header is there or not yet there")]
 pub enum Parsed<'a> {
     /// A whole header.
     Complete {

@@ -35,10 +35,7 @@ impl<'h> Connection<'h> {
     /// A request from this peer, without TLS.
     #[must_use]
     pub fn from_peer(peer: impl Into<Option<PeerAddr>>) -> Self {
-        Self {
-            peer: peer.into(),
-            ..Self::default()
-        }
+        Self { peer: peer.into(), ..Self::default() }
     }
 
     /// The same over this scheme.
@@ -158,16 +155,9 @@ impl Rules {
         let PeerAddr::Inet(client) = PeerAddr::inet(client) else {
             return Err(Answer::at(None, 0, Stop::Unknown));
         };
-        let node = Node {
-            ip: client.ip(),
-            port: Some(client.port()).filter(|port| *port != 0),
-        };
+        let node = Node { ip: client.ip(), port: Some(client.port()).filter(|port| *port != 0) };
         match self.proxies.contract(node.ip) {
-            Some(contract) => Ok(Start {
-                at: Some(node),
-                hops: 1,
-                contract,
-            }),
+            Some(contract) => Ok(Start { at: Some(node), hops: 1, contract }),
             None => Err(Answer::at(Some(node), 1, Stop::Client)),
         }
     }
@@ -210,14 +200,7 @@ impl<'h> Resolved<'h> {
             Some(PeerAddr::Inet(peer)) => Some(ClientAddr::direct(peer)),
             _ => None,
         };
-        Self {
-            client,
-            hops: 0,
-            scheme: connection.scheme,
-            host,
-            prefix: None,
-            audit,
-        }
+        Self { client, hops: 0, scheme: connection.scheme, host, prefix: None, audit }
     }
 
     fn take_scheme(&mut self, tls: Option<bool>) {
@@ -250,10 +233,7 @@ impl<'h> Resolved<'h> {
         }
         self.prefix = answer.origin.prefix;
         self.audit.extend(answer.audit);
-        self.audit.insert_if(
-            matches!(answer.stop, Stop::OnlyProxies),
-            AuditFlag::OnlyProxies,
-        );
+        self.audit.insert_if(matches!(answer.stop, Stop::OnlyProxies), AuditFlag::OnlyProxies);
         self
     }
 

@@ -70,13 +70,9 @@ impl<'h> Value<'h> {
         match text.strip_prefix(b"\"") {
             Some(text) => Self::quoted(text),
             None => {
-                let (raw, after) = token(text, |byte| {
-                    is_token(byte) || matches!(byte, b':' | b'[' | b']')
-                })?;
-                let value = Self {
-                    raw,
-                    escaped: false,
-                };
+                let (raw, after) =
+                    token(text, |byte| is_token(byte) || matches!(byte, b':' | b'[' | b']'))?;
+                let value = Self { raw, escaped: false };
                 Some((value, after))
             }
         }
@@ -120,8 +116,7 @@ impl<'h> Value<'h> {
 /// Cuts the bytes off that `belongs`; at least one.
 fn token(text: &[u8], belongs: impl Fn(u8) -> bool) -> Option<(&[u8], &[u8])> {
     let end = text.iter().position(|byte| !belongs(*byte));
-    text.split_at_checked(end.unwrap_or(text.len()))
-        .filter(|(token, _)| !token.is_empty())
+    text.split_at_checked(end.unwrap_or(text.len())).filter(|(token, _)| !token.is_empty())
 }
 
 /// Whether the byte may stand in a token (RFC 9110 § 5.6.2).
@@ -157,11 +152,7 @@ mod tests {
     #[test]
     fn an_element_is_pairs_of_token_and_value() {
         for (text, expected, why) in [
-            (
-                "for=192.0.2.1;proto=https;host=a",
-                Some(("192.0.2.1", "https", "a")),
-                "plain",
-            ),
+            ("for=192.0.2.1;proto=https;host=a", Some(("192.0.2.1", "https", "a")), "plain"),
             (
                 r#"For="[2001:db8::1]:80"; PROTO=http ;Host="a:81""#,
                 Some(("[2001:db8::1]:80", "http", "a:81")),

@@ -95,10 +95,7 @@ impl Rules {
     /// These proxies, speaking `X-Forwarded-*`, at most 32 hops, any valid host.
     #[must_use]
     pub fn new(proxies: ProxySet) -> Self {
-        Self {
-            proxies: Arc::new(proxies),
-            ..Self::default()
-        }
+        Self { proxies: Arc::new(proxies), ..Self::default() }
     }
 
     /// The same with other proxies.
@@ -142,18 +139,8 @@ mod tests {
 
     #[test]
     fn a_limit_is_one_to_thirty_two() {
-        for (hops, expected) in [
-            (0, None),
-            (1, Some(1)),
-            (32, Some(32)),
-            (33, None),
-            (256, None),
-        ] {
-            assert_eq!(
-                HopLimit::new(hops).ok().map(HopLimit::get),
-                expected,
-                "{hops}"
-            );
+        for (hops, expected) in [(0, None), (1, Some(1)), (32, Some(32)), (33, None), (256, None)] {
+            assert_eq!(HopLimit::new(hops).ok().map(HopLimit::get), expected, "{hops}");
         }
     }
 

@@ -9,10 +9,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "with TLS or without: there is no third"
-)]
+#[expect(clippy::exhaustive_enums, reason = "with TLS or without: there is no third")]
 pub enum Scheme {
     /// Without TLS.
     #[default]

@@ -178,11 +178,7 @@ impl ClientAddr {
     #[must_use]
     pub const fn direct(peer: SocketAddr) -> Self {
         let peer = unmapped_socket(peer);
-        Self {
-            ip: peer.ip(),
-            port: Some(peer.port()),
-            provenance: Provenance::Direct,
-        }
+        Self { ip: peer.ip(), port: Some(peer.port()), provenance: Provenance::Direct }
     }
 
     /// Whether the client connected to this server itself.
@@ -207,11 +203,7 @@ mod tests {
             ("::1", "::1"),
         ] {
             let given: IpAddr = given.parse().unwrap();
-            assert_eq!(
-                unmapped(given),
-                expected.parse::<IpAddr>().unwrap(),
-                "{given}"
-            );
+            assert_eq!(unmapped(given), expected.parse::<IpAddr>().unwrap(), "{given}");
         }
     }
 

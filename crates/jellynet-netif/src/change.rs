@@ -60,27 +60,15 @@ pub enum Change {
 
 impl Change {
     fn new(on: &Interface, address: &InterfaceAddr) -> Self {
-        Self::AddressNew {
-            name: on.name.clone(),
-            index: on.index,
-            address: *address,
-        }
+        Self::AddressNew { name: on.name.clone(), index: on.index, address: *address }
     }
 
     fn ready(on: &Interface, address: &InterfaceAddr) -> Self {
-        Self::AddressReady {
-            name: on.name.clone(),
-            index: on.index,
-            address: *address,
-        }
+        Self::AddressReady { name: on.name.clone(), index: on.index, address: *address }
     }
 
     fn gone(on: &Interface, address: &InterfaceAddr) -> Self {
-        Self::AddressGone {
-            name: on.name.clone(),
-            index: on.index,
-            address: *address,
-        }
+        Self::AddressGone { name: on.name.clone(), index: on.index, address: *address }
     }
 }
 
@@ -95,25 +83,19 @@ impl InterfaceTable {
         for old in self {
             let Some(now) = new.same(old) else {
                 changes.extend(old.addresses.iter().map(|a| Change::gone(old, a)));
-                changes.push(Change::InterfaceGone {
-                    name: old.name.clone(),
-                    index: old.index,
-                });
+                changes.push(Change::InterfaceGone { name: old.name.clone(), index: old.index });
                 continue;
             };
-            let gone = old
-                .addresses
-                .iter()
-                .filter(|a| !now.addresses.iter().any(|b| b.net == a.net));
+            let gone =
+                old.addresses.iter().filter(|a| !now.addresses.iter().any(|b| b.net == a.net));
             changes.extend(gone.map(|a| Change::gone(old, a)));
         }
         for now in new {
             let old = self.same(now);
             match old {
-                None => changes.push(Change::InterfaceNew {
-                    name: now.name.clone(),
-                    index: now.index,
-                }),
+                None => {
+                    changes.push(Change::InterfaceNew { name: now.name.clone(), index: now.index })
+                }
                 Some(old) if old.flags != now.flags => changes.push(Change::FlagsChanged {
                     name: now.name.clone(),
                     index: now.index,
@@ -166,19 +148,12 @@ mod tests {
     fn a_diff_names_what_came_and_went() {
         let old = two_lans();
         let mut eth0 = Interface::new("eth0", 2).with_address(net("10.77.1.1/24"));
-        eth0.addresses
-            .push(InterfaceAddr::new(net("fd77:1::5/64")).with_tentative(true));
+        eth0.addresses.push(InterfaceAddr::new(net("fd77:1::5/64")).with_tentative(true));
         let new = InterfaceTable::new([Interface::loopback(1), eth0.clone()]);
         let changes = old.diff(&new);
-        let gone = changes
-            .iter()
-            .filter(|c| matches!(c, Change::AddressGone { .. }))
-            .count();
+        let gone = changes.iter().filter(|c| matches!(c, Change::AddressGone { .. })).count();
         assert_eq!(gone, 4, "{changes:?}");
-        assert!(changes.contains(&Change::InterfaceGone {
-            name: "eth1".into(),
-            index: 3
-        }));
+        assert!(changes.contains(&Change::InterfaceGone { name: "eth1".into(), index: 3 }));
         assert!(
             changes
                 .iter()
@@ -189,10 +164,7 @@ mod tests {
             address.tentative = false;
         }
         let settled = InterfaceTable::new([Interface::loopback(1), eth0]);
-        assert!(matches!(
-            new.diff(&settled).as_slice(),
-            [Change::AddressReady { .. }]
-        ));
+        assert!(matches!(new.diff(&settled).as_slice(), [Change::AddressReady { .. }]));
         assert!(settled.diff(&settled).is_empty());
     }
 
@@ -203,14 +175,8 @@ mod tests {
         assert_eq!(
             old.diff(&new),
             [
-                Change::InterfaceGone {
-                    name: "eth0".into(),
-                    index: 2
-                },
-                Change::InterfaceNew {
-                    name: "eth0".into(),
-                    index: 7
-                },
+                Change::InterfaceGone { name: "eth0".into(), index: 2 },
+                Change::InterfaceNew { name: "eth0".into(), index: 7 },
             ]
         );
     }

@@ -59,10 +59,7 @@ where
         events: event_sender,
     };
     tokio::spawn(task.run());
-    let events = Events {
-        receiver: events,
-        _alive: status.clone(),
-    };
+    let events = Events { receiver: events, _alive: status.clone() };
     (Driver { shared, status }, events)
 }
 
@@ -150,18 +147,13 @@ impl<E> Driver<E> {
 
 impl<E> Clone for Driver<E> {
     fn clone(&self) -> Self {
-        Self {
-            shared: Arc::clone(&self.shared),
-            status: self.status.clone(),
-        }
+        Self { shared: Arc::clone(&self.shared), status: self.status.clone() }
     }
 }
 
 impl<E> fmt::Debug for Driver<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Driver")
-            .field("status", &self.status())
-            .finish_non_exhaustive()
+        f.debug_struct("Driver").field("status", &self.status()).finish_non_exhaustive()
     }
 }
 

@@ -56,11 +56,7 @@ impl InterfaceAddr {
     /// A settled address with the length of its subnet.
     #[must_use]
     pub const fn new(net: IpNet) -> Self {
-        Self {
-            net,
-            tentative: false,
-            temporary: false,
-        }
+        Self { net, tentative: false, temporary: false }
     }
 
     /// The same address, marked as tentative or settled.
@@ -110,11 +106,7 @@ impl Interface {
         Self {
             name: name.into(),
             index,
-            flags: InterfaceFlags {
-                up: true,
-                multicast: true,
-                ..InterfaceFlags::default()
-            },
+            flags: InterfaceFlags { up: true, multicast: true, ..InterfaceFlags::default() },
             addresses: Vec::new(),
         }
     }
@@ -160,21 +152,13 @@ impl Interface {
             .max_by_key(|a| {
                 let on_link = a.on_link(peer).then(|| a.net.prefix_len());
                 // Equal rank: the kernel's first, because `max_by_key` keeps the last.
-                (
-                    on_link,
-                    !is_link_local(a.ip()),
-                    !a.temporary,
-                    std::cmp::Reverse(self.rank(a)),
-                )
+                (on_link, !is_link_local(a.ip()), !a.temporary, std::cmp::Reverse(self.rank(a)))
             })
             .map(InterfaceAddr::ip)
     }
 
     fn rank(&self, address: &InterfaceAddr) -> usize {
-        self.addresses
-            .iter()
-            .position(|a| a == address)
-            .unwrap_or(usize::MAX)
+        self.addresses.iter().position(|a| a == address).unwrap_or(usize::MAX)
     }
 }
 
@@ -228,9 +212,7 @@ impl InterfaceTable {
 
     /// Every address with its interface.
     pub fn addresses(&self) -> impl Iterator<Item = (&Interface, &InterfaceAddr)> {
-        self.interfaces
-            .iter()
-            .flat_map(|i| i.addresses.iter().map(move |a| (i, a)))
+        self.interfaces.iter().flat_map(|i| i.addresses.iter().map(move |a| (i, a)))
     }
 
     /// The interface that has exactly this address.
@@ -336,14 +318,8 @@ mod tests {
     fn the_longest_prefix_holds_an_address() {
         let table = two_lans();
         let (interface, address) = table.on_link(ip("10.77.1.50")).unwrap();
-        assert_eq!(
-            (interface.name.as_str(), address.net),
-            ("eth0", net("10.77.1.1/24"))
-        );
-        assert_eq!(
-            table.on_link(ip("10.77.9.9")).unwrap().1.net,
-            net("10.77.1.9/16")
-        );
+        assert_eq!((interface.name.as_str(), address.net), ("eth0", net("10.77.1.1/24")));
+        assert_eq!(table.on_link(ip("10.77.9.9")).unwrap().1.net, net("10.77.1.9/16"));
         assert!(table.on_link(ip("192.0.2.1")).is_none());
     }
 
@@ -361,13 +337,7 @@ mod tests {
         ] {
             assert_eq!(eth0.address_towards(ip(peer)), expected.map(ip), "{peer}");
         }
-        assert_eq!(
-            table
-                .by_name("eth1")
-                .unwrap()
-                .address_towards(ip("fe80::2")),
-            None
-        );
+        assert_eq!(table.by_name("eth1").unwrap().address_towards(ip("fe80::2")), None);
     }
 
     #[test]
@@ -377,31 +347,17 @@ mod tests {
             (2, "10.77.1.50:7359", true, "in the subnet"),
             (2, "10.77.1.50:0", false, "port 0"),
             (3, "10.77.1.50:7359", false, "in another interface's subnet"),
-            (
-                2,
-                "10.77.255.255:9",
-                false,
-                "the subnet's broadcast address",
-            ),
+            (2, "10.77.255.255:9", false, "the subnet's broadcast address"),
             (2, "192.0.2.1:9", false, "nowhere near"),
             (2, "[fe80::9%2]:9", true, "link-local"),
-            (
-                3,
-                "[fe80::9%3]:9",
-                true,
-                "link-local needs no address of ours",
-            ),
+            (3, "[fe80::9%3]:9", true, "link-local needs no address of ours"),
             (2, "10.77.2.1:9", true, "this host's own"),
             (2, "0.0.0.0:9", false, "unspecified"),
             (2, "255.255.255.255:9", false, "broadcast"),
             (2, "239.255.255.250:9", false, "a group"),
             (9, "10.77.1.50:9", false, "no such interface"),
         ] {
-            assert_eq!(
-                table.is_on_link(index, source.parse().unwrap()),
-                expected,
-                "{why}"
-            );
+            assert_eq!(table.is_on_link(index, source.parse().unwrap()), expected, "{why}");
         }
     }
 }

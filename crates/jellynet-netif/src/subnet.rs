@@ -102,14 +102,8 @@ impl SubnetSet {
         let (mut included, mut excluded, mut bad) = (Vec::new(), Vec::new(), Vec::new());
         for (index, text) in entries.into_iter().enumerate() {
             match Entry::parse(text.as_ref()) {
-                Ok(Entry {
-                    exclude: true,
-                    nets,
-                }) => excluded.extend(nets),
-                Ok(Entry {
-                    exclude: false,
-                    nets,
-                }) => included.extend(nets),
+                Ok(Entry { exclude: true, nets }) => excluded.extend(nets),
+                Ok(Entry { exclude: false, nets }) => included.extend(nets),
                 Err(reason) => bad.push(BadSubnet::new(index, text.as_ref(), reason)),
             }
         }
@@ -127,11 +121,7 @@ impl SubnetSet {
     /// ([`NamedSubnets::Private`]) without these.
     #[must_use]
     pub fn including_if_none(self, default: impl IntoIterator<Item = IpNet>) -> Self {
-        if self.included.is_empty() {
-            Self::with_exclusions(default, self.excluded)
-        } else {
-            self
-        }
+        if self.included.is_empty() { Self::with_exclusions(default, self.excluded) } else { self }
     }
 
     /// Whether the address is included and not excluded. Allocates nothing.

@@ -136,9 +136,9 @@ mod tests {
     use super::*;
 
     fn table(addresses: &[&str]) -> InterfaceTable {
-        let eth0 = addresses.iter().fold(Interface::new("eth0", 2), |i, a| {
-            i.with_address(a.parse().unwrap())
-        });
+        let eth0 = addresses
+            .iter()
+            .fold(Interface::new("eth0", 2), |i, a| i.with_address(a.parse().unwrap()));
         InterfaceTable::new([eth0])
     }
 

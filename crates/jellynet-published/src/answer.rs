@@ -171,29 +171,17 @@ impl Explanation {
     pub fn announced(&self) -> Option<Announced> {
         let mut candidates = self.considered.iter();
         let chosen = candidates.find(|candidate| candidate.verdict == Verdict::Chosen)?;
-        Some(Announced {
-            url: chosen.url.clone(),
-            because: chosen.because.clone(),
-        })
+        Some(Announced { url: chosen.url.clone(), because: chosen.because.clone() })
     }
 }
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let side = if self.internal {
-            "internal"
-        } else {
-            "external"
-        };
+        let side = if self.internal { "internal" } else { "external" };
         write!(f, "for {}, {side}", self.peer)?;
         let widths = self.considered.iter().map(|candidate| candidate.url.len());
         let width = widths.max().unwrap_or(0);
-        for Considered {
-            url,
-            because,
-            verdict,
-        } in &self.considered
-        {
+        for Considered { url, because, verdict } in &self.considered {
             write!(f, "\n  {url:width$}  {verdict}")?;
             if !matches!(verdict, Verdict::Rejected(_)) {
                 write!(f, ": {because}")?;

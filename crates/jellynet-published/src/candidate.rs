@@ -45,15 +45,9 @@ impl Why<'_> {
         let name = |interface: &Interface| interface.name.clone();
         match self {
             Self::Request => Because::Request,
-            Self::Override(one) => Because::Override {
-                index: one.index,
-                key: one.name.clone(),
-            },
+            Self::Override(one) => Because::Override { index: one.index, key: one.name.clone() },
             Self::Loopback => Because::Loopback,
-            Self::OnLink(i, subnet) => Because::OnLink {
-                interface: name(i),
-                subnet,
-            },
+            Self::OnLink(i, subnet) => Because::OnLink { interface: name(i), subnet },
             Self::Link(i) => Because::Link { interface: name(i) },
             Self::Routed(i) => Because::Routed { interface: name(i) },
             Self::OtherFamily(i) => Because::OtherFamily { interface: name(i) },
@@ -79,10 +73,7 @@ impl<'a> Candidate<'a> {
         use Rejection::{Published, Tentative, Unreachable, Virtual};
         let its_own = matches!(self.rank.0, Tier::OnLink | Tier::Routed | Tier::Nowhere);
         its_own
-            && matches!(
-                self.rejection,
-                None | Some(Unreachable | Virtual | Published | Tentative)
-            )
+            && matches!(self.rejection, None | Some(Unreachable | Virtual | Published | Tentative))
     }
 
     /// Whether it is an address of this host, and of the family that is not the peer's.
@@ -103,11 +94,7 @@ impl<'a> Candidate<'a> {
         if authority.as_str().contains('@') {
             return None;
         }
-        let target = Target::Request {
-            https,
-            authority,
-            base: situation.base,
-        };
+        let target = Target::Request { https, authority, base: situation.base };
         let loopback = target.is_loopback() && !situation.peer.is_loopback();
         let rejection = loopback.then_some(Rejection::Loopback);
         Some(Self {
@@ -152,12 +139,7 @@ impl<'a> Candidate<'a> {
                 (rank, Why::Routed(interface), Some(rejection))
             }
         };
-        Self {
-            rank,
-            target,
-            why,
-            rejection: unusable.or(nowhere).or(silent),
-        }
+        Self { rank, target, why, rejection: unusable.or(nowhere).or(silent) }
     }
 }
 
@@ -182,12 +164,7 @@ impl<'a> Place<'a> {
             return Self::At((Tier::Loopback, Reverse(score)), Why::Loopback);
         }
         if address.on_link(peer) && (came_by || !is_link_local(peer) || ip.is_ipv4()) {
-            let score = [
-                address.net.prefix_len(),
-                u8::from(came_by),
-                physical,
-                lasting,
-            ];
+            let score = [address.net.prefix_len(), u8::from(came_by), physical, lasting];
             let why = Why::OnLink(interface, address.net.trunc());
             return Self::At((Tier::OnLink, Reverse(score)), why);
         }
@@ -215,11 +192,8 @@ impl<'a> Place<'a> {
         near: bool,
     ) -> Self {
         let peer = situation.peer;
-        let near = near
-            || interface
-                .addresses
-                .iter()
-                .any(|a| a.on_link(peer) && !is_link_local(peer));
+        let near =
+            near || interface.addresses.iter().any(|a| a.on_link(peer) && !is_link_local(peer));
         let tier = if near {
             Tier::OtherFamilyNear
         } else if interface.flags.r#virtual {

@@ -58,10 +58,9 @@ impl Override {
             Key::All => Some(Fit::All),
             Key::Internal => internal.then_some(Fit::Side),
             Key::External => (!internal).then_some(Fit::Side),
-            Key::Subnets(subnets) => subnets.longest_match(peer).map(|net| Fit::Subnet {
-                prefix_len: net.prefix_len(),
-                named: true,
-            }),
+            Key::Subnets(subnets) => subnets
+                .longest_match(peer)
+                .map(|net| Fit::Subnet { prefix_len: net.prefix_len(), named: true }),
             Key::Interface(name) => {
                 let interface = interfaces.by_name(name)?;
                 let holding = interface.addresses.iter().filter(|a| a.on_link(peer));
@@ -69,10 +68,7 @@ impl Override {
                 let came = came_by == Some(interface.index);
                 longest
                     .or_else(|| came.then_some(0))
-                    .map(|prefix_len| Fit::Subnet {
-                        prefix_len,
-                        named: false,
-                    })
+                    .map(|prefix_len| Fit::Subnet { prefix_len, named: false })
             }
         }
     }
@@ -89,9 +85,7 @@ impl Override {
     fn is_for_loopback(&self) -> bool {
         match &self.key {
             Key::Subnets(subnets) => subnets.included().all(|net| {
-                NamedSubnets::Loopback
-                    .subnets()
-                    .any(|loopback| loopback.contains(&net))
+                NamedSubnets::Loopback.subnets().any(|loopback| loopback.contains(&net))
             }),
             Key::Interface(name) => name == "lo",
             Key::All | Key::Internal | Key::External => false,
@@ -151,11 +145,8 @@ fn split(entry: &str) -> Result<(&str, &str), BadOverrideReason> {
 }
 
 fn parse_key(text: &str) -> Result<Key, BadOverrideReason> {
-    for (word, key) in [
-        ("all", Key::All),
-        ("internal", Key::Internal),
-        ("external", Key::External),
-    ] {
+    for (word, key) in [("all", Key::All), ("internal", Key::Internal), ("external", Key::External)]
+    {
         if text.eq_ignore_ascii_case(word) {
             return Ok(key);
         }
@@ -192,23 +183,13 @@ pub struct BadOverride {
 
 impl BadOverride {
     fn new(index: usize, entry: &str, reason: BadOverrideReason, base: &str) -> Self {
-        Self {
-            index,
-            entry: entry.to_owned(),
-            reason,
-            hint: hint(entry, reason, base),
-        }
+        Self { index, entry: entry.to_owned(), reason, hint: hint(entry, reason, base) }
     }
 }
 
 impl fmt::Display for BadOverride {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            index,
-            entry,
-            reason,
-            hint,
-        } = self;
+        let Self { index, entry, reason, hint } = self;
         write!(f, "entry [{index}] {entry:?}: {reason}")?;
         match hint {
             Some(hint) => write!(f, ", write `{hint}`"),
@@ -317,30 +298,14 @@ mod tests {
                 Reason::Key,
                 Some("fd23:184f:2029:0100::/56=http://a.example/tv"),
             ),
-            (
-                "10.0.0.0/255.0.0.0=a.example",
-                Reason::Key,
-                Some("10.0.0.0/8=http://a.example/tv"),
-            ),
+            ("10.0.0.0/255.0.0.0=a.example", Reason::Key, Some("10.0.0.0/8=http://a.example/tv")),
             ("=http://a.example/tv", Reason::Key, None),
             ("!10.0.0.0/8=http://a.example/tv", Reason::Key, None),
             ("a very long name=http://a.example/tv", Reason::Key, None),
             ("eth0=", Reason::Url(BadUrl::NoScheme), None),
-            (
-                "internal=http://localhost:8096/tv",
-                Reason::Url(BadUrl::Loopback),
-                None,
-            ),
-            (
-                "http://127.0.0.1:8096/tv",
-                Reason::Url(BadUrl::Loopback),
-                None,
-            ),
-            (
-                "10.0.0.1/0=http://[::1]/tv",
-                Reason::Url(BadUrl::Loopback),
-                None,
-            ),
+            ("internal=http://localhost:8096/tv", Reason::Url(BadUrl::Loopback), None),
+            ("http://127.0.0.1:8096/tv", Reason::Url(BadUrl::Loopback), None),
+            ("10.0.0.1/0=http://[::1]/tv", Reason::Url(BadUrl::Loopback), None),
         ];
         let entries: Vec<_> = cases.iter().map(|(entry, ..)| entry).collect();
         let bad = parse(&entries, "/tv").unwrap_err();
@@ -354,14 +319,7 @@ mod tests {
 
     #[test]
     fn the_same_peers_cannot_have_two_urls() {
-        let bad = parse(
-            &[
-                "http://a.example",
-                "eth0=http://b.example",
-                "ALL=http://c.example",
-            ],
-            "",
-        );
+        let bad = parse(&["http://a.example", "eth0=http://b.example", "ALL=http://c.example"], "");
         let bad = bad.unwrap_err();
         assert_eq!(bad.len(), 1);
         assert_eq!(bad[0].reason, BadOverrideReason::Twice { earlier: 0 });
@@ -379,11 +337,9 @@ mod tests {
 
     #[test]
     fn loopback_may_have_a_loopback_url() {
-        for entry in [
-            "127.0.0.1=http://localhost:1",
-            "loopback=http://[::1]",
-            "lo=http://127.0.0.1",
-        ] {
+        for entry in
+            ["127.0.0.1=http://localhost:1", "loopback=http://[::1]", "lo=http://127.0.0.1"]
+        {
             assert!(parse(&[entry], "").is_ok(), "{entry}");
         }
     }

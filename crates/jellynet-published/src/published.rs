@@ -100,12 +100,7 @@ impl<'a> Ask<'a> {
     /// A peer with this address; the client behind proxies, not the proxy.
     #[must_use]
     pub const fn new(peer: IpAddr) -> Self {
-        Self {
-            peer: unmapped(peer),
-            came_by: None,
-            request: None,
-            plain: false,
-        }
+        Self { peer: unmapped(peer), came_by: None, request: None, plain: false }
     }
 
     /// The question came in by the interface with this index. It matters where a peer's address
@@ -174,10 +169,7 @@ impl Published {
             .iter()
             .filter(|candidate| families.objection(candidate).is_none())
             .min_by_key(|candidate| candidate.rank)?;
-        Some(Announced {
-            url: chosen.target.to_string(),
-            because: chosen.why.told(),
-        })
+        Some(Announced { url: chosen.target.to_string(), because: chosen.why.told() })
     }
 
     /// Like [`for_peer`](Self::for_peer), with everything that was thought of and what spoke
@@ -243,15 +235,8 @@ impl Published {
         let overrides = self.overrides.iter();
         let published = overrides.filter_map(|one| Candidate::published(situation, one));
         let mut candidates: Vec<_> = published.collect();
-        let situation = Situation {
-            is_published: !candidates.is_empty(),
-            ..*situation
-        };
-        let tier = if self.config.by_request {
-            Tier::RequestFirst
-        } else {
-            Tier::RequestLast
-        };
+        let situation = Situation { is_published: !candidates.is_empty(), ..*situation };
+        let tier = if self.config.by_request { Tier::RequestFirst } else { Tier::RequestLast };
         candidates.extend(Candidate::request(&situation, tier));
         let addresses = situation.interfaces.addresses();
         candidates.extend(addresses.map(|(i, a)| Candidate::address(&situation, i, a)));
@@ -303,11 +288,7 @@ impl<'a> Situation<'a> {
         };
         let own = listener.address.port();
         let port = public.filter(|_| !self.internal).unwrap_or(own);
-        Target::Own {
-            https: listener.https,
-            at: SocketAddr::new(ip, port),
-            base: self.base,
-        }
+        Target::Own { https: listener.https, at: SocketAddr::new(ip, port), base: self.base }
     }
 }
 
@@ -337,9 +318,7 @@ impl Families {
     fn objection(self, candidate: &Candidate<'_>) -> Option<Rejection> {
         let other =
             !candidate.suits(self.v4) && (self.answered || (self.exists && candidate.is_stopgap()));
-        candidate
-            .rejection
-            .or_else(|| other.then_some(Rejection::OtherFamily))
+        candidate.rejection.or_else(|| other.then_some(Rejection::OtherFamily))
     }
 }
 

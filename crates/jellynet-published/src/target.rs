@@ -13,17 +13,9 @@ pub(crate) enum Target<'a> {
     /// A published URL, whole.
     Published(&'a PublicUrl),
     /// The authority by which a request came.
-    Request {
-        https: bool,
-        authority: &'a Authority,
-        base: &'a str,
-    },
+    Request { https: bool, authority: &'a Authority, base: &'a str },
     /// An address of this host at which something listens.
-    Own {
-        https: bool,
-        at: SocketAddr,
-        base: &'a str,
-    },
+    Own { https: bool, at: SocketAddr, base: &'a str },
     /// An address of this host at which nothing listens.
     Silent(IpAddr),
 }
@@ -63,11 +55,9 @@ impl fmt::Display for Target<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Published(url) => url.fmt(f),
-            Self::Request {
-                https,
-                authority,
-                base,
-            } => write!(f, "{}://{authority}{base}", scheme(*https)),
+            Self::Request { https, authority, base } => {
+                write!(f, "{}://{authority}{base}", scheme(*https))
+            }
             Self::Own { https, at, base } => {
                 let default_port = if *https { 443 } else { 80 };
                 write!(f, "{}://", scheme(*https))?;

@@ -90,11 +90,7 @@ impl PublicUrl {
         if !is_below(path, base) {
             return Err(BadUrl::NoBase);
         }
-        Ok(Self {
-            https,
-            authority,
-            path: path.to_owned(),
-        })
+        Ok(Self { https, authority, path: path.to_owned() })
     }
 
     /// The host as an address; `None` for a name.
@@ -114,13 +110,7 @@ impl PublicUrl {
 
 impl fmt::Display for PublicUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}://{}{}",
-            scheme(self.https),
-            self.authority,
-            self.path
-        )
+        write!(f, "{}://{}{}", scheme(self.https), self.authority, self.path)
     }
 }
 
@@ -212,22 +202,17 @@ fn is_name(host: &str) -> bool {
     let label = |label: &str| {
         !label.is_empty()
             && label.len() <= 63
-            && label
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
     };
     let mut labels = host.strip_suffix('.').unwrap_or(host).split('.');
-    let last_is_number = labels
-        .clone()
-        .next_back()
-        .is_some_and(|label| label.bytes().all(|b| b.is_ascii_digit()));
+    let last_is_number =
+        labels.clone().next_back().is_some_and(|label| label.bytes().all(|b| b.is_ascii_digit()));
     host.len() <= 253 && !last_is_number && labels.all(label)
 }
 
 /// Whether `path` is `base` or continues it by whole segments.
 fn is_below(path: &str, base: &str) -> bool {
-    path.strip_prefix(base)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 #[cfg(test)]
@@ -260,82 +245,27 @@ mod tests {
     #[test]
     fn a_bad_url_is_named_and_mended() {
         for (text, base, expected, hint) in [
-            (
-                "media.example",
-                "",
-                BadUrl::NoScheme,
-                Some("http://media.example"),
-            ),
-            (
-                "media.example:443/",
-                "",
-                BadUrl::NoScheme,
-                Some("https://media.example:443"),
-            ),
-            (
-                "192.168.1.5:8920",
-                "",
-                BadUrl::NoScheme,
-                Some("https://192.168.1.5:8920"),
-            ),
-            (
-                "192.168.1.5",
-                "/tv",
-                BadUrl::NoScheme,
-                Some("http://192.168.1.5/tv"),
-            ),
+            ("media.example", "", BadUrl::NoScheme, Some("http://media.example")),
+            ("media.example:443/", "", BadUrl::NoScheme, Some("https://media.example:443")),
+            ("192.168.1.5:8920", "", BadUrl::NoScheme, Some("https://192.168.1.5:8920")),
+            ("192.168.1.5", "/tv", BadUrl::NoScheme, Some("http://192.168.1.5/tv")),
             ("media", "", BadUrl::NoScheme, None),
-            (
-                "ftp://media.example",
-                "",
-                BadUrl::OtherScheme,
-                Some("http://media.example"),
-            ),
+            ("ftp://media.example", "", BadUrl::OtherScheme, Some("http://media.example")),
             ("http://", "", BadUrl::Host, None),
             ("http:///x", "", BadUrl::Host, None),
             ("http://a b", "", BadUrl::Host, None),
             ("http://10.0.0.256", "", BadUrl::Host, None),
             ("http://a..b", "", BadUrl::Host, None),
-            (
-                "http://fd00::1",
-                "",
-                BadUrl::NoBrackets,
-                Some("http://[fd00::1]"),
-            ),
+            ("http://fd00::1", "", BadUrl::NoBrackets, Some("http://[fd00::1]")),
             ("http://a.example:0", "", BadUrl::Port, None),
             ("http://a.example:99999", "", BadUrl::Port, None),
             ("http://a.example:", "", BadUrl::Port, None),
-            (
-                "http://me:pw@a.example",
-                "",
-                BadUrl::User,
-                Some("http://a.example"),
-            ),
-            (
-                "http://a.example/?x=1",
-                "",
-                BadUrl::Query,
-                Some("http://a.example"),
-            ),
-            (
-                "http://a.example#web",
-                "",
-                BadUrl::Fragment,
-                Some("http://a.example"),
-            ),
-            (
-                "http://a.example/web#/home",
-                "",
-                BadUrl::Fragment,
-                Some("http://a.example/web"),
-            ),
+            ("http://me:pw@a.example", "", BadUrl::User, Some("http://a.example")),
+            ("http://a.example/?x=1", "", BadUrl::Query, Some("http://a.example")),
+            ("http://a.example#web", "", BadUrl::Fragment, Some("http://a.example")),
+            ("http://a.example/web#/home", "", BadUrl::Fragment, Some("http://a.example/web")),
             ("http://a.example/a b", "", BadUrl::Path, None),
-            (
-                "http://a.example/tvs",
-                "/tv",
-                BadUrl::NoBase,
-                Some("http://a.example/tv"),
-            ),
+            ("http://a.example/tvs", "/tv", BadUrl::NoBase, Some("http://a.example/tv")),
             ("http://0.0.0.0:8096", "", BadUrl::Unspecified, None),
             ("http://[::]:8096", "", BadUrl::Unspecified, None),
             ("http://[fe80::1]", "", BadUrl::LinkLocal, None),

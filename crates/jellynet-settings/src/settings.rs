@@ -28,11 +28,7 @@ impl Settings {
     /// with empty brackets, such as `upstream[].url`.
     #[must_use]
     pub const fn new(known: &'static [&'static str]) -> Self {
-        Self {
-            known,
-            entries: BTreeMap::new(),
-            problems: Vec::new(),
-        }
+        Self { known, entries: BTreeMap::new(), problems: Vec::new() }
     }
 
     /// Adds the values of a TOML text that was read from `path`.
@@ -62,16 +58,8 @@ impl Settings {
 
     /// Adds one value that came by a command-line flag. A list is parted by commas.
     pub fn add_flag(&mut self, key: &str, flag: &str, value: impl Into<String>) {
-        let origin = Origin::Flag {
-            flag: flag.to_owned(),
-        };
-        self.add(vec![(
-            key.to_owned(),
-            Ok(Entry {
-                value: Value::Text(value.into()),
-                origin,
-            }),
-        )]);
+        let origin = Origin::Flag { flag: flag.to_owned() };
+        self.add(vec![(key.to_owned(), Ok(Entry { value: Value::Text(value.into()), origin }))]);
     }
 
     fn add(&mut self, flat: Flat) {
@@ -94,20 +82,13 @@ impl Settings {
     }
 
     fn problem(&mut self, key: String, origin: Option<Origin>, message: String) {
-        self.problems.push(Problem {
-            key,
-            origin,
-            message,
-        });
+        self.problems.push(Problem { key, origin, message });
     }
 
     /// Reports that the value of `key` cannot be used. A key may end in an index, such as
     /// `proxies.known[2]`.
     pub fn reject(&mut self, key: &str, message: impl Display) {
-        let entry = self
-            .entries
-            .get(key)
-            .or_else(|| self.entries.get(key.rsplit_once('[')?.0));
+        let entry = self.entries.get(key).or_else(|| self.entries.get(key.rsplit_once('[')?.0));
         let origin = entry.map(|e| e.origin.clone());
         self.problem(key.to_owned(), origin, message.to_string());
     }
@@ -137,9 +118,7 @@ impl Settings {
                 return None;
             }
         };
-        parser(&text)
-            .map_err(|error| self.reject(key, quoted(&text, &error)))
-            .ok()
+        parser(&text).map_err(|error| self.reject(key, quoted(&text, &error))).ok()
     }
 
     /// Reads a text as it is.
@@ -149,12 +128,10 @@ impl Settings {
 
     /// Reads `true` or `false` (also `yes`, `no`, `on`, `off`, `1` and `0`).
     pub fn bool(&mut self, key: &str) -> Option<bool> {
-        self.parse(key, |text| {
-            match text.trim().to_ascii_lowercase().as_str() {
-                "true" | "yes" | "on" | "1" => Ok(true),
-                "false" | "no" | "off" | "0" => Ok(false),
-                _ => Err("write true or false"),
-            }
+        self.parse(key, |text| match text.trim().to_ascii_lowercase().as_str() {
+            "true" | "yes" | "on" | "1" => Ok(true),
+            "false" | "no" | "off" | "0" => Ok(false),
+            _ => Err("write true or false"),
         })
     }
 
@@ -205,9 +182,7 @@ impl Settings {
 
     /// Every key that is set, with where it comes from.
     pub fn origins(&self) -> impl Iterator<Item = (&str, &Origin)> {
-        self.entries
-            .iter()
-            .map(|(key, entry)| (key.as_str(), &entry.origin))
+        self.entries.iter().map(|(key, entry)| (key.as_str(), &entry.origin))
     }
 
     /// Ends the reading.
@@ -216,22 +191,14 @@ impl Settings {
     ///
     /// Every problem of every source and key.
     pub fn finish(self) -> Result<(), SettingsError> {
-        if self.problems.is_empty() {
-            Ok(())
-        } else {
-            Err(SettingsError::new(self.problems))
-        }
+        if self.problems.is_empty() { Ok(()) } else { Err(SettingsError::new(self.problems)) }
     }
 }
 
 fn quoted(text: &str, error: &impl Display) -> String {
     let error = error.to_string();
     // Errors that name the value themselves are not made to say it twice.
-    if error.contains(text) && !text.is_empty() {
-        error
-    } else {
-        format!("{text:?}: {error}")
-    }
+    if error.contains(text) && !text.is_empty() { error } else { format!("{text:?}: {error}") }
 }
 
 /// The highest index of a list of tables: a typing error must not make thousands of them.
@@ -241,11 +208,7 @@ fn has_high_index(key: &str) -> bool {
     key.split('[')
         .skip(1)
         .filter_map(|rest| rest.split_once(']'))
-        .any(|(index, _)| {
-            index
-                .parse::<usize>()
-                .map_or(true, |index| index > MAX_INDEX)
-        })
+        .any(|(index, _)| index.parse::<usize>().map_or(true, |index| index > MAX_INDEX))
 }
 
 /// `upstream[0].url` is known as `upstream[].url`.
@@ -271,11 +234,8 @@ fn unknown(key: &str, known: &[&str]) -> String {
         .iter()
         .map(|k| {
             // The right name in the wrong table is nearer than any misspelling.
-            let distance = if last(k) == last(&key) {
-                1
-            } else {
-                strsim::damerau_levenshtein(&key, k)
-            };
+            let distance =
+                if last(k) == last(&key) { 1 } else { strsim::damerau_levenshtein(&key, k) };
             (distance, *k)
         })
         .min();
@@ -307,11 +267,7 @@ mod tests {
 
     fn problems(settings: Settings) -> Vec<String> {
         let error = settings.finish().err();
-        error
-            .iter()
-            .flat_map(|e| e.problems())
-            .map(ToString::to_string)
-            .collect()
+        error.iter().flat_map(|e| e.problems()).map(ToString::to_string).collect()
     }
 
     #[test]
@@ -319,10 +275,7 @@ mod tests {
         let mut s = settings("[http]\nlisten = ['*:1', '*:2']\n[server]\nname = 'file'\n");
         s.add_environment(
             "P",
-            [
-                ("P_SERVER__NAME".into(), "env".into()),
-                ("PATH".into(), "/".into()),
-            ],
+            [("P_SERVER__NAME".into(), "env".into()), ("PATH".into(), "/".into())],
         );
         s.add_flag("http.listen", "--listen", "*:3, *:4");
         assert_eq!(s.text("server.name").as_deref(), Some("env"));
@@ -347,10 +300,7 @@ mod tests {
         let mut s = settings(
             "nam = 'x'\n[http]\nlisten = ['ok', 'bad', 'worse']\nmax_conections = 3\n[sever]\nname = 'x'\n[[upstream]]\nurl = ['a', 'b']\nzzzzzzzzzz = 1\n",
         );
-        let _ = s.list(
-            "http.listen",
-            |t| if t == "ok" { Ok(()) } else { Err("no") },
-        );
+        let _ = s.list("http.listen", |t| if t == "ok" { Ok(()) } else { Err("no") });
         let _ = s.text("upstream[0].url");
         assert_eq!(
             problems(s),
@@ -369,10 +319,7 @@ mod tests {
     #[test]
     fn a_typing_error_in_an_index_makes_no_thousand_tables() {
         let mut s = settings("");
-        s.add_environment(
-            "P",
-            [("P_UPSTREAM__4000000000__URL".into(), "http://c".into())],
-        );
+        s.add_environment("P", [("P_UPSTREAM__4000000000__URL".into(), "http://c".into())]);
         assert_eq!(s.tables("upstream"), 0);
         assert!(problems(s)[0].contains("index too high"));
     }
@@ -386,12 +333,9 @@ mod tests {
 
     #[test]
     fn truth_has_the_usual_spellings_and_no_others() {
-        for (text, expected) in [
-            ("'Yes'", Some(true)),
-            ("false", Some(false)),
-            ("0", Some(false)),
-            ("2", None),
-        ] {
+        for (text, expected) in
+            [("'Yes'", Some(true)), ("false", Some(false)), ("0", Some(false)), ("2", None)]
+        {
             let mut s = settings(&format!("[server]\nname = {text}\n"));
             assert_eq!(s.bool("server.name"), expected, "{text}");
         }

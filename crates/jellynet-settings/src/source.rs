@@ -34,14 +34,9 @@ pub(crate) fn environment(
         let Some(key) = environment_key(prefix, name) else {
             continue;
         };
-        let origin = Origin::Environment {
-            variable: name.to_owned(),
-        };
+        let origin = Origin::Environment { variable: name.to_owned() };
         let entry = match value.into_string() {
-            Ok(text) => Ok(Entry {
-                value: Value::Text(text),
-                origin,
-            }),
+            Ok(text) => Ok(Entry { value: Value::Text(text), origin }),
             Err(bytes) => Err((origin, format!("{bytes:?} is not UTF-8"))),
         };
         flat.push((key, entry));
@@ -71,11 +66,7 @@ pub(crate) mod toml_text {
     ///
     /// What the TOML parser says, with the line.
     pub(crate) fn flatten(text: &str, path: &Path) -> Result<Flat, (Origin, String)> {
-        let mut flattener = Flattener {
-            text,
-            path,
-            flat: Flat::new(),
-        };
+        let mut flattener = Flattener { text, path, flat: Flat::new() };
         match DeTable::parse(text) {
             Ok(table) => flattener.table("", table.get_ref()),
             Err(error) => {
@@ -86,10 +77,7 @@ pub(crate) mod toml_text {
         // By place in the file, so that problems come in the order in which they are read.
         let mut flat = flattener.flat;
         flat.sort_by_key(|(_, entry)| match entry {
-            Ok(Entry {
-                origin: Origin::File { line, .. },
-                ..
-            })
+            Ok(Entry { origin: Origin::File { line, .. }, .. })
             | Err((Origin::File { line, .. }, _)) => *line,
             _ => 0,
         });
@@ -100,10 +88,7 @@ pub(crate) mod toml_text {
         fn origin(&self, at: usize) -> Origin {
             let before = self.text.as_bytes().get(..at).unwrap_or_default();
             let line = 1 + before.iter().filter(|b| **b == b'\n').count();
-            Origin::File {
-                path: self.path.to_owned(),
-                line,
-            }
+            Origin::File { path: self.path.to_owned(), line }
         }
 
         fn table(&mut self, prefix: &str, table: &DeTable<'_>) {
@@ -129,23 +114,14 @@ pub(crate) mod toml_text {
                 DeValue::Array(array) => {
                     let list: Option<Vec<_>> = array.iter().map(|v| scalar(v.get_ref())).collect();
                     let entry = match list {
-                        Some(list) => Ok(Entry {
-                            value: Value::List(list),
-                            origin,
-                        }),
+                        Some(list) => Ok(Entry { value: Value::List(list), origin }),
                         None => Err((origin, "a list in a list is not understood".to_owned())),
                     };
                     self.flat.push((key, entry));
                 }
                 other => {
                     let text = scalar(other).unwrap_or_default();
-                    self.flat.push((
-                        key,
-                        Ok(Entry {
-                            value: Value::Text(text),
-                            origin,
-                        }),
-                    ));
+                    self.flat.push((key, Ok(Entry { value: Value::Text(text), origin })));
                 }
             }
         }
@@ -176,10 +152,7 @@ pub(crate) mod json {
         } else {
             flat.push((
                 String::new(),
-                Err((
-                    Origin::Given,
-                    "the configuration is not an object".to_owned(),
-                )),
+                Err((Origin::Given, "the configuration is not an object".to_owned())),
             ));
         }
         flat
@@ -189,11 +162,7 @@ pub(crate) mod json {
         match value {
             Json::Object(object) => {
                 for (name, value) in object {
-                    let key = if key.is_empty() {
-                        name.clone()
-                    } else {
-                        format!("{key}.{name}")
-                    };
+                    let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
                     walk(key, value, flat);
                 }
             }
@@ -205,10 +174,7 @@ pub(crate) mod json {
             Json::Array(array) => {
                 let list: Option<Vec<_>> = array.iter().map(scalar).collect();
                 let entry = match list {
-                    Some(list) => Ok(Entry {
-                        value: Value::List(list),
-                        origin: Origin::Given,
-                    }),
+                    Some(list) => Ok(Entry { value: Value::List(list), origin: Origin::Given }),
                     None => Err((
                         Origin::Given,
                         "a list in a list, or null, is not understood".to_owned(),
@@ -220,13 +186,7 @@ pub(crate) mod json {
             Json::Null => {}
             other => {
                 let text = scalar(other).unwrap_or_default();
-                flat.push((
-                    key,
-                    Ok(Entry {
-                        value: Value::Text(text),
-                        origin: Origin::Given,
-                    }),
-                ));
+                flat.push((key, Ok(Entry { value: Value::Text(text), origin: Origin::Given })));
             }
         }
     }

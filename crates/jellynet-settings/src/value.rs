@@ -108,10 +108,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, ParseDurationError> {
         _ => return Err(bad()),
     };
     let number: u64 = number.parse().map_err(|_| bad())?;
-    number
-        .checked_mul(milliseconds)
-        .map(Duration::from_millis)
-        .ok_or_else(bad)
+    number.checked_mul(milliseconds).map(Duration::from_millis).ok_or_else(bad)
 }
 
 #[cfg(test)]

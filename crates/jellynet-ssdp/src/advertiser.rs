@@ -358,9 +358,6 @@ impl Engine for Advertiser {
 
     fn poll_timeout(&self) -> Option<Instant> {
         let wave = self.wave.as_ref().map(Wave::due);
-        [wave, self.wave_due, self.refresh_due, self.answers.due()]
-            .into_iter()
-            .flatten()
-            .min()
+        [wave, self.wave_due, self.refresh_due, self.answers.due()].into_iter().flatten().min()
     }
 }

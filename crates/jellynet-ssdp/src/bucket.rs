@@ -16,12 +16,7 @@ pub(crate) struct Bucket {
 
 impl Bucket {
     pub(crate) const fn new(burst: u32, every: Duration) -> Self {
-        Self {
-            burst,
-            every,
-            left: burst,
-            filled: None,
-        }
+        Self { burst, every, left: burst, filled: None }
     }
 
     /// `rate` tokens each second; a rate of 0 never refills.
@@ -82,11 +77,7 @@ pub(crate) struct Sources {
 
 impl Sources {
     pub(crate) const fn new(fresh: Bucket, most: usize) -> Self {
-        Self {
-            fresh,
-            most,
-            buckets: BTreeMap::new(),
-        }
+        Self { fresh, most, buckets: BTreeMap::new() }
     }
 
     /// Takes one token of `source`.

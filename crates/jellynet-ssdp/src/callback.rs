@@ -43,10 +43,8 @@ pub fn check_callbacks(
     let mut callbacks = Vec::new();
     let mut rest = header.trim();
     while !rest.is_empty() {
-        let (url, tail) = rest
-            .strip_prefix('<')
-            .and_then(|r| r.split_once('>'))
-            .ok_or(CallbackError::Syntax)?;
+        let (url, tail) =
+            rest.strip_prefix('<').and_then(|r| r.split_once('>')).ok_or(CallbackError::Syntax)?;
         if callbacks.len() >= MAX_CALLBACKS {
             return Err(CallbackError::TooMany);
         }
@@ -72,11 +70,7 @@ fn check(peer: IpAddr, url: &str, subnets: &[IpNet]) -> Result<Callback, Callbac
     let address = authority_address(authority)?;
     allowed(peer, address, subnets)?;
     let path = path.split('#').next().unwrap_or_default();
-    let path = if path.starts_with('/') {
-        path.to_owned()
-    } else {
-        format!("/{path}")
-    };
+    let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
     Ok(Callback { address, path })
 }
 
@@ -92,10 +86,7 @@ fn authority_address(authority: &str) -> Result<SocketAddr, CallbackError> {
     if address.port() == 0 {
         return Err(CallbackError::NotAnAddress);
     }
-    Ok(SocketAddr::new(
-        jellynet_netif::unmapped(address.ip()),
-        address.port(),
-    ))
+    Ok(SocketAddr::new(jellynet_netif::unmapped(address.ip()), address.port()))
 }
 
 fn allowed(peer: IpAddr, address: SocketAddr, subnets: &[IpNet]) -> Result<(), CallbackError> {
@@ -152,84 +143,29 @@ mod tests {
         ("10.77.1.2", "<http://10.77.1.2:49152/e>", true, "the peer"),
         ("10.77.1.2", "<http://10.77.1.9/>", true, "its subnet"),
         ("10.77.1.2", "<http://10.77.1.9>", true, "no path"),
-        (
-            "10.77.1.2",
-            " <http://10.77.1.2:1/a> <HTTP://10.77.1.3:1/b>",
-            true,
-            "two",
-        ),
+        ("10.77.1.2", " <http://10.77.1.2:1/a> <HTTP://10.77.1.3:1/b>", true, "two"),
         ("fd77::2", "<http://[fd77::2]:1/>", true, "IPv6"),
-        (
-            "::ffff:10.77.1.2",
-            "<http://10.77.1.2:1/>",
-            true,
-            "mapped peer",
-        ),
-        (
-            "10.77.1.2",
-            "<http://10.77.2.2:1/>",
-            false,
-            "another of our subnets",
-        ),
+        ("::ffff:10.77.1.2", "<http://10.77.1.2:1/>", true, "mapped peer"),
+        ("10.77.1.2", "<http://10.77.2.2:1/>", false, "another of our subnets"),
         ("10.77.1.2", "<http://192.0.2.1:80/>", false, "the internet"),
-        (
-            "192.0.2.9",
-            "<http://192.0.2.9:80/>",
-            true,
-            "a routed peer itself",
-        ),
-        (
-            "192.0.2.9",
-            "<http://192.0.2.10:80/>",
-            false,
-            "beside a routed peer",
-        ),
+        ("192.0.2.9", "<http://192.0.2.9:80/>", true, "a routed peer itself"),
+        ("192.0.2.9", "<http://192.0.2.10:80/>", false, "beside a routed peer"),
         ("10.77.1.2", "<http://127.0.0.1:8096/>", false, "this host"),
-        (
-            "127.0.0.1",
-            "<http://127.0.0.1:8096/>",
-            true,
-            "this host, asked by itself",
-        ),
+        ("127.0.0.1", "<http://127.0.0.1:8096/>", true, "this host, asked by itself"),
         ("10.77.1.2", "<http://10.77.1.255:1/>", false, "broadcast"),
-        (
-            "10.77.1.2",
-            "<http://239.255.255.250:1900/>",
-            false,
-            "a group",
-        ),
+        ("10.77.1.2", "<http://239.255.255.250:1900/>", false, "a group"),
         ("10.77.1.2", "<http://0.0.0.0:1/>", false, "unspecified"),
         ("10.77.1.2", "<http://example.com/>", false, "a name"),
-        (
-            "10.77.1.2",
-            "<http://10.77.1.2@192.0.2.1/>",
-            false,
-            "a user name",
-        ),
-        (
-            "10.77.1.2",
-            "<http://0x0a4d0102/>",
-            false,
-            "another notation",
-        ),
+        ("10.77.1.2", "<http://10.77.1.2@192.0.2.1/>", false, "a user name"),
+        ("10.77.1.2", "<http://0x0a4d0102/>", false, "another notation"),
         ("10.77.1.2", "<http://10.77.1.2:0/>", false, "port 0"),
         ("10.77.1.2", "<https://10.77.1.2/>", false, "https"),
         ("10.77.1.2", "<ftp://10.77.1.2/>", false, "ftp"),
-        (
-            "10.77.1.2",
-            "<http://10.77.1.2/\r\nX: y>",
-            false,
-            "a line break",
-        ),
+        ("10.77.1.2", "<http://10.77.1.2/\r\nX: y>", false, "a line break"),
         ("10.77.1.2", "http://10.77.1.2/", false, "no brackets"),
         ("10.77.1.2", "<http://10.77.1.2/", false, "half a bracket"),
         ("10.77.1.2", "", false, "nothing"),
-        (
-            "10.77.1.2",
-            "<http://10.77.1.2/><http://192.0.2.1/>",
-            false,
-            "one of two",
-        ),
+        ("10.77.1.2", "<http://10.77.1.2/><http://192.0.2.1/>", false, "one of two"),
     ];
 
     #[test]
@@ -246,9 +182,6 @@ mod tests {
         }
         let five = "<http://10.77.1.2/>".repeat(5);
         let peer = IpAddr::from([10, 77, 1, 2]);
-        assert_eq!(
-            check_callbacks(peer, &five, &subnets),
-            Err(CallbackError::TooMany)
-        );
+        assert_eq!(check_callbacks(peer, &five, &subnets), Err(CallbackError::TooMany));
     }
 }

@@ -26,12 +26,7 @@ impl Device {
     /// A device without services.
     #[must_use]
     pub const fn new(uuid: Uuid, device_type: TypeName) -> Self {
-        Self {
-            uuid,
-            device_type,
-            services: Vec::new(),
-            embedded: Vec::new(),
-        }
+        Self { uuid, device_type, services: Vec::new(), embedded: Vec::new() }
     }
 
     /// A `MediaServer:1` with `ContentDirectory:1` and `ConnectionManager:1`.
@@ -99,11 +94,7 @@ impl RootDevice {
         device: Device,
         location: impl Fn(&Interface, IpAddr) -> Option<String> + Send + Sync + 'static,
     ) -> Self {
-        Self {
-            device,
-            config_id: 1,
-            location: Arc::new(location),
-        }
+        Self { device, config_id: 1, location: Arc::new(location) }
     }
 
     /// The same device with another `CONFIGID.UPNP.ORG`. It changes when the description does,
@@ -171,19 +162,13 @@ enum Subject {
 impl Advertisement {
     fn new(uuid: Uuid, subject: Subject) -> Self {
         let (nt, usn) = match &subject {
-            Subject::Root => (
-                "upnp:rootdevice".to_owned(),
-                format!("uuid:{uuid}::upnp:rootdevice"),
-            ),
+            Subject::Root => {
+                ("upnp:rootdevice".to_owned(), format!("uuid:{uuid}::upnp:rootdevice"))
+            }
             Subject::Uuid => (format!("uuid:{uuid}"), format!("uuid:{uuid}")),
             Subject::Type(name) => (name.to_string(), format!("uuid:{uuid}::{name}")),
         };
-        Self {
-            uuid,
-            subject,
-            nt,
-            usn,
-        }
+        Self { uuid, subject, nt, usn }
     }
 
     /// The value of `NT`, and of `ST` in an answer.
@@ -218,10 +203,9 @@ impl Advertisement {
     /// that was asked for (UPnP Device Architecture 2.0 § 1.3.3).
     pub(crate) fn asked_at(&self, version: u32) -> Option<Self> {
         match &self.subject {
-            Subject::Type(name) if name.version() != version => Some(Self::new(
-                self.uuid,
-                Subject::Type(name.at_version(version)),
-            )),
+            Subject::Type(name) if name.version() != version => {
+                Some(Self::new(self.uuid, Subject::Type(name.at_version(version))))
+            }
             _ => None,
         }
     }
@@ -240,11 +224,7 @@ mod tests {
             .with_service(TypeName::service("ContentDirectory", 1))
             .with_embedded(inner);
         let root = RootDevice::new(device, |_, _| None);
-        let sent: Vec<_> = root
-            .advertisements()
-            .into_iter()
-            .map(|a| (a.nt, a.usn))
-            .collect();
+        let sent: Vec<_> = root.advertisements().into_iter().map(|a| (a.nt, a.usn)).collect();
         let one = "uuid:01010101-0101-0101-0101-010101010101";
         let two = "uuid:02020202-0202-0202-0202-020202020202";
         let expected = [
@@ -261,11 +241,7 @@ mod tests {
         assert_eq!(sent.len(), 3 + 2 + 3);
         for ((nt, usn), (expected, uuid)) in sent.iter().zip(expected) {
             assert_eq!(nt, expected);
-            let whole = if nt == uuid {
-                uuid.to_owned()
-            } else {
-                format!("{uuid}::{nt}")
-            };
+            let whole = if nt == uuid { uuid.to_owned() } else { format!("{uuid}::{nt}") };
             assert_eq!(usn, &whole);
         }
     }

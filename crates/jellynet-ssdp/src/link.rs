@@ -133,23 +133,14 @@ pub(crate) fn links(
             let local = subnets(interface, is_link_local_v6).first().copied();
             let shown = routable.first().copied().filter(|_| !link_local_locations);
             all.extend(local.map(|ip| link(interface, Group::V6Link, ip, shown.unwrap_or(ip))));
-            all.extend(
-                routable
-                    .into_iter()
-                    .map(|ip| link(interface, Group::V6Site, ip, ip)),
-            );
+            all.extend(routable.into_iter().map(|ip| link(interface, Group::V6Site, ip, ip)));
         }
     }
     all
 }
 
 const fn link(interface: &Interface, group: Group, source: IpAddr, address: IpAddr) -> Link {
-    Link {
-        interface: interface.index,
-        group,
-        source,
-        address,
-    }
+    Link { interface: interface.index, group, source, address }
 }
 
 /// The first lasting and settled address of each subnet that `wanted` accepts.

@@ -170,11 +170,7 @@ impl Searcher {
     /// Searches on every link once more, as when a user asks.
     pub fn search_again(&mut self, now: Instant) {
         for round in &mut self.rounds {
-            round.plan = Plan {
-                sent: 0,
-                copies: 1,
-                due: Some(now),
-            };
+            round.plan = Plan { sent: 0, copies: 1, due: Some(now) };
         }
         self.run_rounds(now);
     }
@@ -203,19 +199,11 @@ impl Searcher {
         if sent >= targets.saturating_mul(plan.copies) {
             let interval = self.config.interval;
             let wait = interval.map(|i| self.random.between(i * 9 / 10, i * 11 / 10));
-            return Plan {
-                sent: 0,
-                copies: 1,
-                due: wait.map(|wait| now + wait),
-            };
+            return Plan { sent: 0, copies: 1, due: wait.map(|wait| now + wait) };
         }
         let copy_is_out = sent.checked_rem(targets) == Some(0);
         let gap = if copy_is_out { COPY_GAP } else { SPACING };
-        Plan {
-            sent,
-            copies: plan.copies,
-            due: Some(now + gap),
-        }
+        Plan { sent, copies: plan.copies, due: Some(now + gap) }
     }
 
     fn send_search(&mut self, link: &Link, count: usize) {
@@ -234,35 +222,21 @@ impl Searcher {
         self.out.push_back(Transmit {
             payload: search.encode(),
             destination: link.destination(),
-            via: Via::Announce {
-                interface: link.interface,
-                source: link.source,
-            },
+            via: Via::Announce { interface: link.interface, source: link.source },
         });
     }
 
     fn take(&mut self, now: Instant, from: &Received<'_>, message: Message<'_>) {
         match message {
             Message::Search(_) => {}
-            Message::Response(Response {
-                target,
-                usn,
-                details,
-            }) => self.sight(now, from, target, usn, &details),
-            Message::Notify(Notify {
-                kind: NotifyKind::ByeBye,
-                usn,
-                ..
-            }) => {
+            Message::Response(Response { target, usn, details }) => {
+                self.sight(now, from, target, usn, &details)
+            }
+            Message::Notify(Notify { kind: NotifyKind::ByeBye, usn, .. }) => {
                 let event = self.cache.leave(usn.as_str(), from.interface);
                 self.accept(event);
             }
-            Message::Notify(Notify {
-                target,
-                usn,
-                mut details,
-                ..
-            }) => {
+            Message::Notify(Notify { target, usn, mut details, .. }) => {
                 // After an update the device goes on under its next boot id (§ 1.2.4).
                 details.boot_id = details.next_boot_id.or(details.boot_id);
                 self.sight(now, from, target, usn, &details);
@@ -335,11 +309,7 @@ impl Engine for Searcher {
     type Event = SearcherEvent;
 
     fn handle_datagram(&mut self, now: Instant, datagram: Received<'_>) {
-        if datagram
-            .payload
-            .get(..8)
-            .is_some_and(|m| m.eq_ignore_ascii_case(b"M-SEARCH"))
-        {
+        if datagram.payload.get(..8).is_some_and(|m| m.eq_ignore_ascii_case(b"M-SEARCH")) {
             return;
         }
         if !self.is_welcome(datagram.interface, datagram.source) {
@@ -368,11 +338,7 @@ impl Engine for Searcher {
         for link in links {
             if self.rounds.iter().all(|round| round.link != link) {
                 let wait = self.random.between(Duration::ZERO, SPACING);
-                let plan = Plan {
-                    sent: 0,
-                    copies: COPIES,
-                    due: Some(now + wait),
-                };
+                let plan = Plan { sent: 0, copies: COPIES, due: Some(now + wait) };
                 self.rounds.push(Round { link, plan });
             }
         }

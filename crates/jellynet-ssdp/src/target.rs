@@ -96,10 +96,7 @@ impl TypeName {
     fn standard(kind: &str, name: &str, version: u32) -> Self {
         let parsed = format!("urn:schemas-upnp-org:{kind}:{name}:{version}").parse();
         assert!(parsed.is_ok(), "no name of a UPnP type: {name:?} {version}");
-        parsed.unwrap_or_else(|_| Self {
-            stem: String::new(),
-            version,
-        })
+        parsed.unwrap_or_else(|_| Self { stem: String::new(), version })
     }
 
     /// The name without its version: `urn:schemas-upnp-org:device:MediaServer`.
@@ -127,10 +124,7 @@ impl TypeName {
 
     /// The name with another version.
     pub(crate) fn at_version(&self, version: u32) -> Self {
-        Self {
-            stem: self.stem.clone(),
-            version,
-        }
+        Self { stem: self.stem.clone(), version }
     }
 }
 
@@ -151,10 +145,7 @@ impl FromStr for TypeName {
 
     fn from_str(text: &str) -> Result<Self, ParseTargetError> {
         match Wanted::read(text) {
-            Some(Wanted::Type { stem, version }) => Ok(Self {
-                stem: stem.to_owned(),
-                version,
-            }),
+            Some(Wanted::Type { stem, version }) => Ok(Self { stem: stem.to_owned(), version }),
             _ => Err(ParseTargetError),
         }
     }
@@ -255,11 +246,7 @@ mod tests {
             ("urn:schemas-upnp-org:device:MediaServer2:1", false),
             ("urn:schemas-upnp-org:service:MediaServer:1", false),
         ] {
-            assert_eq!(
-                ours.satisfies(&wanted.parse().unwrap()),
-                expected,
-                "{wanted}"
-            );
+            assert_eq!(ours.satisfies(&wanted.parse().unwrap()), expected, "{wanted}");
         }
     }
 }

@@ -61,11 +61,7 @@ impl FromStr for Uuid {
             *slot = (*slot << 4) | u8::try_from(digit).map_err(|_| ParseUuidError)?;
             count = count.saturating_add(1);
         }
-        if count == 32 {
-            Ok(Self(bytes))
-        } else {
-            Err(ParseUuidError)
-        }
+        if count == 32 { Ok(Self(bytes)) } else { Err(ParseUuidError) }
     }
 }
 

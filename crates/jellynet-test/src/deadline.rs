@@ -35,10 +35,7 @@ impl Deadline {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "real processes and sockets live in real time"
-)]
+#[expect(clippy::disallowed_methods, reason = "real processes and sockets live in real time")]
 pub(crate) fn now() -> Instant {
     Instant::now()
 }

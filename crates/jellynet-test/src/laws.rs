@@ -128,9 +128,7 @@ pub fn pure(subject: &impl Subject) {
 
 /// E2: no bytes make it panic or fill the memory.
 pub fn total(subject: &impl Subject) {
-    for_all_scripts("E2 total", subject, |script| {
-        Run::of(subject, script, now()).map(|_| ())
-    });
+    for_all_scripts("E2 total", subject, |script| Run::of(subject, script, now()).map(|_| ()));
     run::flood(subject);
 }
 
@@ -211,11 +209,7 @@ fn for_all_scripts<S: Subject>(
 }
 
 fn for_all<S: Strategy>(law: &str, strategy: &S, ask: impl Fn(&S::Value) -> Result<(), String>) {
-    let config = Config {
-        cases: 48,
-        failure_persistence: None,
-        ..Config::default()
-    };
+    let config = Config { cases: 48, failure_persistence: None, ..Config::default() };
     // The same scripts on every run: a law that held yesterday holds today.
     let random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let outcome = TestRunner::new_with_rng(config, random)

@@ -107,11 +107,7 @@ impl Namespace {
     /// An IPv6 address can be used at once (`nodad`); one that is to be tentative first is added
     /// with [`ip`](Self::ip).
     pub fn address(&self, interface: &str, address: &str) {
-        let family = if address.contains(':') {
-            "nodad"
-        } else {
-            "brd +"
-        };
+        let family = if address.contains(':') { "nodad" } else { "brd +" };
         self.ip(&format!("address add {address} {family} dev {interface}"));
     }
 
@@ -141,9 +137,7 @@ impl Namespace {
                 self.enter();
                 code()
             });
-            inside
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            inside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
     }
 
@@ -170,9 +164,7 @@ impl Namespace {
 impl Drop for Namespace {
     fn drop(&mut self) {
         // A failing test must not become an abort: what cannot be deleted is only named.
-        let outcome = Command::new("ip")
-            .args(["netns", "delete", &self.name])
-            .output();
+        let outcome = Command::new("ip").args(["netns", "delete", &self.name]).output();
         if !outcome.is_ok_and(|output| output.status.success()) {
             eprintln!("could not delete the network namespace {}", self.name);
         }
@@ -197,10 +189,8 @@ fn unavailable() -> Option<&'static str> {
 }
 
 fn ip(arguments: &[&str]) -> String {
-    let output = Command::new("ip")
-        .args(arguments)
-        .output()
-        .unwrap_or_else(|e| panic!("start ip: {e}"));
+    let output =
+        Command::new("ip").args(arguments).output().unwrap_or_else(|e| panic!("start ip: {e}"));
     assert!(
         output.status.success(),
         "ip {}: {}",

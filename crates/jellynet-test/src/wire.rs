@@ -171,10 +171,7 @@ impl Network {
 
     /// Makes a host that has a loopback interface (index 1) and nothing else.
     pub fn host(&mut self, name: &str) -> Host {
-        self.hosts.push(HostState {
-            name: name.to_owned(),
-            links: Vec::new(),
-        });
+        self.hosts.push(HostState { name: name.to_owned(), links: Vec::new() });
         Host(self.hosts.len() - 1)
     }
 
@@ -310,10 +307,7 @@ impl Network {
                 None => return false,
             }
         }
-        panic!(
-            "the network hangs: {HANGS} steps, and {:?} is not over",
-            end - self.now
-        );
+        panic!("the network hangs: {HANGS} steps, and {:?} is not over", end - self.now);
     }
 
     fn next_event(&self) -> Option<Instant> {
@@ -325,10 +319,7 @@ impl Network {
     /// Delivers one datagram, or does what is due.
     fn step_to(&mut self, now: Instant) {
         self.now = now;
-        let arrival = self
-            .queue
-            .first_entry()
-            .filter(|first| first.key().0 <= now);
+        let arrival = self.queue.first_entry().filter(|first| first.key().0 <= now);
         if let Some(arrival) = arrival {
             let flight = arrival.remove();
             self.deliver(&flight);
@@ -384,11 +375,7 @@ impl Network {
     fn interfaces_changed(&mut self, host: Host) {
         let table = self.interfaces(host);
         for index in 0..self.seats.len() {
-            if self
-                .seats
-                .get(index)
-                .is_some_and(|seat| seat.host == host.0)
-            {
+            if self.seats.get(index).is_some_and(|seat| seat.host == host.0) {
                 self.drive(index, |engine, now| engine.interfaces(now, &table));
             }
         }

@@ -75,9 +75,7 @@ impl AcmeConfig {
         storage: impl Into<PathBuf>,
         names: impl IntoIterator<Item = T>,
     ) -> Self {
-        let names = names
-            .into_iter()
-            .map(|name| name.into().to_ascii_lowercase());
+        let names = names.into_iter().map(|name| name.into().to_ascii_lowercase());
         Self {
             directory: LETS_ENCRYPT_STAGING.to_owned(),
             names: names.collect(),
@@ -138,9 +136,7 @@ impl ExternalAccount {
 
 impl fmt::Debug for ExternalAccount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ExternalAccount")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
+        f.debug_struct("ExternalAccount").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
@@ -173,20 +169,13 @@ impl fmt::Display for AcmeEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Issued { names, not_after } => {
-                write!(
-                    f,
-                    "serve issued certificate valid until {not_after}: {}",
-                    names.join(", ")
-                )
+                write!(f, "serve issued certificate valid until {not_after}: {}", names.join(", "))
             }
             Self::Failed { message, retry_at } => {
                 write!(f, "get no certificate, try again at {retry_at}: {message}")
             }
             Self::NotSaved { message } => {
-                write!(
-                    f,
-                    "serve issued certificate that is lost at a restart: {message}"
-                )
+                write!(f, "serve issued certificate that is lost at a restart: {message}")
             }
         }
     }
@@ -253,15 +242,11 @@ pub enum AcmeError {
 impl From<instant_acme::Error> for AcmeError {
     fn from(error: instant_acme::Error) -> Self {
         let transient = match &error {
-            instant_acme::Error::Api(problem) => problem
-                .r#type
-                .as_deref()
-                .is_some_and(|kind| kind.ends_with(":badNonce")),
+            instant_acme::Error::Api(problem) => {
+                problem.r#type.as_deref().is_some_and(|kind| kind.ends_with(":badNonce"))
+            }
             _ => false,
         };
-        Self::Authority {
-            reason: crate::error::chain(&error),
-            transient,
-        }
+        Self::Authority { reason: crate::error::chain(&error), transient }
     }
 }

@@ -33,11 +33,7 @@ pub(crate) fn leaf<'a>(
         .enumerate()
         .filter(|(_, certificate)| certificate.has_public_key(public_key))
         .max_by_key(|(index, certificate)| {
-            (
-                certificate.is_valid_at(now),
-                certificate.not_before,
-                Reverse(*index),
-            )
+            (certificate.is_valid_at(now), certificate.not_before, Reverse(*index))
         })
         .map(|(_, certificate)| certificate)
 }
@@ -79,12 +75,7 @@ fn issuer<'a>(
             let by_key_id = child.extensions.authority_key_id.is_some()
                 && child.extensions.authority_key_id == candidate.extensions.subject_key_id;
             let valid = candidate.is_valid_at(now);
-            (
-                candidate.extensions.is_ca,
-                by_key_id,
-                valid,
-                Reverse(*index),
-            )
+            (candidate.extensions.is_ca, by_key_id, valid, Reverse(*index))
         })
         .map(|(_, candidate)| candidate)
 }

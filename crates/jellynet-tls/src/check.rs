@@ -87,12 +87,7 @@ pub async fn serve_check(
     let limit = LIMIT;
     timeout(limit, dial(address, expected, provider))
         .await
-        .unwrap_or_else(|_| {
-            Err(ServeCheckError::Timeout {
-                address: address.to_owned(),
-                limit,
-            })
-        })
+        .unwrap_or_else(|_| Err(ServeCheckError::Timeout { address: address.to_owned(), limit }))
 }
 
 async fn dial(
@@ -103,51 +98,29 @@ async fn dial(
     let named = || address.to_owned();
     let malformed = || ServeCheckError::Address { address: named() };
     let (host, port) = host::split_port(address);
-    let port: u16 = port
-        .and_then(|port| port.parse().ok())
-        .ok_or_else(malformed)?;
-    let host = host
-        .trim_start_matches('[')
-        .trim_end_matches(']')
-        .to_owned();
+    let port: u16 = port.and_then(|port| port.parse().ok()).ok_or_else(malformed)?;
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
     let name = ServerName::try_from(host.clone()).map_err(|_| malformed())?;
-    let recorder = Arc::new(Recorder {
-        provider: Arc::clone(&provider),
-        seen: Mutex::default(),
-    });
-    let failed = |source| ServeCheckError::Handshake {
-        address: named(),
-        source,
-    };
+    let recorder = Arc::new(Recorder { provider: Arc::clone(&provider), seen: Mutex::default() });
+    let failed = |source| ServeCheckError::Handshake { address: named(), source };
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| failed(io::Error::other(error)))?
         .dangerous()
         .with_custom_certificate_verifier(Arc::clone(&recorder) as _)
         .with_no_client_auth();
-    let stream =
-        TcpStream::connect((host, port))
-            .await
-            .map_err(|source| ServeCheckError::Connect {
-                address: named(),
-                source,
-            })?;
+    let stream = TcpStream::connect((host, port))
+        .await
+        .map_err(|source| ServeCheckError::Connect { address: named(), source })?;
     let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
     let stream = connector.connect(name, stream).await.map_err(failed)?;
     let (_, connection) = stream.get_ref();
-    let seen = recorder
-        .seen
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .clone();
+    let seen = recorder.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
     Ok(ServeReport {
         address: named(),
         as_expected: expected.map(|identity| identity.info().served_sha256 == seen),
         served_sha256: seen.iter().map(|digest| hex(digest)).collect(),
-        version: connection
-            .protocol_version()
-            .map(|v| format!("{v:?}"))
-            .unwrap_or_default(),
+        version: connection.protocol_version().map(|v| format!("{v:?}")).unwrap_or_default(),
         cipher_suite: connection
             .negotiated_cipher_suite()
             .map(|suite| format!("{:?}", suite.suite()))
@@ -198,8 +171,6 @@ impl ServerCertVerifier for Recorder {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }

@@ -95,10 +95,7 @@ pub(crate) fn base(
     let provider = Arc::clone(store.loader().provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)
-        .map_err(|source| TlsConfigError::Provider {
-            profile: options.profile,
-            source,
-        })?
+        .map_err(|source| TlsConfigError::Provider { profile: options.profile, source })?
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(store.clone()));
     config.ignore_client_order = true;

@@ -77,20 +77,12 @@ impl<'a> Reader<'a> {
         let (raw, rest) = self.rest.split_at_checked(end).ok_or(OVERRUN)?;
         let value = raw.get(header.size..).ok_or(OVERRUN)?;
         self.rest = rest;
-        Ok(Element {
-            tag: header.tag,
-            value,
-            raw,
-        })
+        Ok(Element { tag: header.tag, value, raw })
     }
 
     /// The next element, if it has this tag.
     pub(crate) fn optional(&mut self, tag: u8) -> Result<Option<Element<'a>>, Malformed> {
-        if self.peek() == Some(tag) {
-            self.any().map(Some)
-        } else {
-            Ok(None)
-        }
+        if self.peek() == Some(tag) { self.any().map(Some) } else { Ok(None) }
     }
 
     /// The next element, which must have this tag.
@@ -141,9 +133,7 @@ pub(crate) fn unsigned(value: &[u8]) -> Result<u64, Malformed> {
     if digits.len() > 8 {
         return Err(Malformed("a number has more than 64 bits"));
     }
-    Ok(digits
-        .iter()
-        .fold(0, |sum, octet| sum << 8 | u64::from(*octet)))
+    Ok(digits.iter().fold(0, |sum, octet| sum << 8 | u64::from(*octet)))
 }
 
 /// The magnitude without its leading zero octets.
@@ -180,32 +170,18 @@ impl Header {
         }
         let (&first, rest) = rest.split_first().ok_or(OVERRUN)?;
         if first < 0x80 {
-            return Ok(Self {
-                tag,
-                length: Length::Definite(first.into()),
-                size: 2,
-            });
+            return Ok(Self { tag, length: Length::Definite(first.into()), size: 2 });
         }
         if first == 0x80 {
-            return Ok(Self {
-                tag,
-                length: Length::Indefinite,
-                size: 2,
-            });
+            return Ok(Self { tag, length: Length::Indefinite, size: 2 });
         }
         let octets = usize::from(first & 0x7f);
         let digits = strip_leading_zeros(rest.get(..octets).ok_or(OVERRUN)?);
         if digits.len() > 4 {
             return Err(OVERRUN);
         }
-        let length = digits
-            .iter()
-            .fold(0, |sum, octet| sum << 8 | usize::from(*octet));
-        Ok(Self {
-            tag,
-            length: Length::Definite(length),
-            size: 2 + octets,
-        })
+        let length = digits.iter().fold(0, |sum, octet| sum << 8 | usize::from(*octet));
+        Ok(Self { tag, length: Length::Definite(length), size: 2 + octets })
     }
 }
 
@@ -224,12 +200,7 @@ mod tests {
 
     #[test]
     fn a_length_that_runs_past_the_end_is_no_element() {
-        for bytes in [
-            &b"\x30"[..],
-            b"\x30\x05\x00",
-            b"\x30\x84\xff\xff\xff\xff",
-            b"\x30\xff",
-        ] {
+        for bytes in [&b"\x30"[..], b"\x30\x05\x00", b"\x30\x84\xff\xff\xff\xff", b"\x30\xff"] {
             assert!(Reader::new(bytes).any().is_err(), "{bytes:02x?}");
         }
     }

@@ -125,11 +125,7 @@ fn count(certificates: usize) -> String {
 }
 
 fn instead(found: &str) -> String {
-    if found.is_empty() {
-        String::new()
-    } else {
-        format!(", only {found}")
-    }
+    if found.is_empty() { String::new() } else { format!(", only {found}") }
 }
 
 /// What a file is that was taken for a certificate with its key.
@@ -284,11 +280,7 @@ impl LoadError {
         } else {
             String::new()
         };
-        Self::Read {
-            path: path.to_owned(),
-            hint,
-            source,
-        }
+        Self::Read { path: path.to_owned(), hint, source }
     }
 }
 
@@ -310,19 +302,10 @@ fn permissions(path: &Path) -> String {
     use std::os::unix::fs::MetadataExt;
 
     let me = std::fs::metadata("/proc/self").map(|own| format!("running as uid {}", own.uid()));
-    let file = std::fs::metadata(path).map(|file| {
-        format!(
-            "the file is {:04o} of uid {}",
-            file.mode() & 0o7777,
-            file.uid()
-        )
-    });
+    let file = std::fs::metadata(path)
+        .map(|file| format!("the file is {:04o} of uid {}", file.mode() & 0o7777, file.uid()));
     let facts: Vec<String> = [me, file].into_iter().filter_map(Result::ok).collect();
-    if facts.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", facts.join("; "))
-    }
+    if facts.is_empty() { String::new() } else { format!(" ({})", facts.join("; ")) }
 }
 
 #[cfg(not(unix))]
@@ -338,10 +321,7 @@ mod tests {
     fn a_message_is_one_line_of_path_cause_and_remedy() {
         let error = LoadError::Content {
             path: "/etc/jellynet/cert.pfx".into(),
-            source: DecodeError::WrongPassword {
-                given: true,
-                empty_opens: true,
-            },
+            source: DecodeError::WrongPassword { given: true, empty_opens: true },
         };
         assert_eq!(
             error.message(),

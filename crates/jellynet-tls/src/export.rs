@@ -82,26 +82,18 @@ impl Identity {
         provider: &CryptoProvider,
     ) -> Result<Zeroizing<Vec<u8>>, ConvertError> {
         let certificates = || -> String {
-            self.chain()
-                .iter()
-                .map(|der| armor("CERTIFICATE", der).to_string())
-                .collect()
+            self.chain().iter().map(|der| armor("CERTIFICATE", der).to_string()).collect()
         };
         let key = || armor("PRIVATE KEY", self.pkcs8());
         Ok(Zeroizing::new(match output {
             Output::Pem => [key().as_bytes(), certificates().as_bytes()].concat(),
             Output::PemCertificates => certificates().into_bytes(),
             Output::PemKey => key().as_bytes().to_vec(),
-            Output::DerCertificate => self
-                .chain()
-                .first()
-                .map(|leaf| leaf.to_vec())
-                .unwrap_or_default(),
+            Output::DerCertificate => {
+                self.chain().first().map(|leaf| leaf.to_vec()).unwrap_or_default()
+            }
             Output::DerKey => self.pkcs8().to_vec(),
-            Output::Pkcs12 {
-                password,
-                encryption,
-            } => {
+            Output::Pkcs12 { password, encryption } => {
                 return self.export_pkcs12(password, encryption, provider);
             }
         }))
@@ -142,9 +134,7 @@ pub fn convert(
 ) -> Result<Identity, ConvertError> {
     let identity = loader.load(source, now)?;
     let bytes = identity.export(output, loader.provider())?;
-    private_file::write(target, &bytes).map_err(|source| ConvertError::Write {
-        path: target.to_owned(),
-        source,
-    })?;
+    private_file::write(target, &bytes)
+        .map_err(|source| ConvertError::Write { path: target.to_owned(), source })?;
     Ok(identity)
 }

@@ -27,14 +27,14 @@ impl TlsFacts {
     pub fn of(connection: &ServerConnection) -> Self {
         Self {
             server_name: connection.server_name().map(Arc::from),
-            version: connection
-                .protocol_version()
-                .and_then(|version| version.as_str())
-                .map_or("unknown", |version| match version {
+            version: connection.protocol_version().and_then(|version| version.as_str()).map_or(
+                "unknown",
+                |version| match version {
                     "TLSv1_3" => "TLSv1.3",
                     "TLSv1_2" => "TLSv1.2",
                     other => other,
-                }),
+                },
+            ),
             cipher_suite: connection
                 .negotiated_cipher_suite()
                 .and_then(|suite| suite.suite().as_str())

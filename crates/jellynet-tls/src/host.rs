@@ -15,14 +15,10 @@ pub(crate) fn is_authority(text: &str) -> bool {
 /// A name or an address; an IPv6 address in brackets.
 pub(crate) fn is_host(host: &str) -> bool {
     if let Some(inside) = host.strip_prefix('[') {
-        return inside
-            .strip_suffix(']')
-            .is_some_and(|v6| v6.parse::<Ipv6Addr>().is_ok());
+        return inside.strip_suffix(']').is_some_and(|v6| v6.parse::<Ipv6Addr>().is_ok());
     }
     (1..=253).contains(&host.len())
-        && host
-            .bytes()
-            .all(|octet| octet.is_ascii_alphanumeric() || b"-._~".contains(&octet))
+        && host.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"-._~".contains(&octet))
 }
 
 /// The host, in brackets if it was, and what follows the colon.
@@ -54,9 +50,9 @@ mod tests {
         for good in ["a", "a.example:80", "192.0.2.1", "[::1]:8920", "tv_1.local"] {
             assert!(is_authority(good), "{good}");
         }
-        for bad in [
-            "", ":80", "a b", "a/b", "a@b", "[::1", "::1", "a:x", "a:123456", "a\r\nb", "[a]",
-        ] {
+        for bad in
+            ["", ":80", "a b", "a/b", "a@b", "[::1", "::1", "a:x", "a:123456", "a\r\nb", "[a]"]
+        {
             assert!(!is_authority(bad), "{bad}");
         }
     }

@@ -61,9 +61,7 @@ impl Hsts {
 /// Conditions 2 to 4.
 fn applies(request: &RequestView<'_>, is_trustworthy: impl Fn(&str) -> bool) -> bool {
     request.is_https()
-        && request
-            .host()
-            .is_some_and(|host| !host::is_private_name(host) && is_trustworthy(host))
+        && request.host().is_some_and(|host| !host::is_private_name(host) && is_trustworthy(host))
 }
 
 #[cfg(test)]
@@ -77,46 +75,23 @@ mod tests {
         let rows = [
             ("https://tv.example.org/", true, true, "all hold"),
             ("http://tv.example.org/", true, false, "not over http"),
-            (
-                "https://tv.example.org/",
-                false,
-                false,
-                "not with a certificate of our own",
-            ),
+            ("https://tv.example.org/", false, false, "not with a certificate of our own"),
             ("https://192.0.2.1/", true, false, "not for an address"),
             ("https://[2001:db8::1]/", true, false, "not for an address"),
-            (
-                "https://nas/",
-                true,
-                false,
-                "not for a name of this network",
-            ),
-            (
-                "https://nas.local./",
-                true,
-                false,
-                "not for a name of this network",
-            ),
+            ("https://nas/", true, false, "not for a name of this network"),
+            ("https://nas.local./", true, false, "not for a name of this network"),
             ("/", true, false, "not without a host"),
         ];
         for (uri, trusted, expected, why) in rows {
             let request = Request::builder().uri(uri).body(()).unwrap();
-            assert_eq!(
-                applies(&RequestView::of(&request), |_| trusted),
-                expected,
-                "{uri}: {why}"
-            );
+            assert_eq!(applies(&RequestView::of(&request), |_| trusted), expected, "{uri}: {why}");
         }
     }
 
     #[test]
     fn the_header_says_what_was_chosen() {
         assert_eq!(Hsts::default().header(), "max-age=15552000");
-        let all = Hsts {
-            include_subdomains: true,
-            preload: true,
-            ..Hsts::default()
-        };
+        let all = Hsts { include_subdomains: true, preload: true, ..Hsts::default() };
         assert_eq!(all.header(), "max-age=15552000; includeSubDomains; preload");
     }
 }

@@ -70,11 +70,7 @@ impl Identity {
         let mut best: Option<Match<'_>> = None;
         for bytes in &material.keys {
             match Match::find(bytes, &certificates, provider, now) {
-                Ok(found)
-                    if best
-                        .as_ref()
-                        .is_none_or(|best| found.better_than(best, now)) =>
-                {
+                Ok(found) if best.as_ref().is_none_or(|best| found.better_than(best, now)) => {
                     best = Some(found);
                 }
                 Ok(_) => {}
@@ -84,9 +80,8 @@ impl Identity {
             }
         }
         let Some(best) = best else {
-            return Err(first_error.unwrap_or(DecodeError::NoPrivateKey {
-                certificates: certificates.len(),
-            }));
+            return Err(first_error
+                .unwrap_or(DecodeError::NoPrivateKey { certificates: certificates.len() }));
         };
         let format = material.format.unwrap_or(Format::Pem);
         Ok(best.into_identity(&certificates, format, now))
@@ -119,12 +114,7 @@ impl Identity {
     /// SHA-256 of the leaf.
     #[must_use]
     pub fn fingerprint(&self) -> [u8; 32] {
-        self.0
-            .info
-            .served_sha256
-            .first()
-            .copied()
-            .unwrap_or_default()
+        self.0.info.served_sha256.first().copied().unwrap_or_default()
     }
 
     /// Is this one of the certificate's names? A wildcard stands for one label (RFC 6125 § 6.4.3).
@@ -167,9 +157,7 @@ pub(crate) const LOCAL_AUTHORITY: &str = "CN=jellynet local authority";
 
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Identity")
-            .field("info", self.info())
-            .finish_non_exhaustive()
+        f.debug_struct("Identity").field("info", self.info()).finish_non_exhaustive()
     }
 }
 
@@ -188,25 +176,19 @@ fn certificates(material: &Material) -> Result<Vec<Certificate>, DecodeError> {
     if material.keys.is_empty() && openssh {
         let what = "an OpenSSH private key cannot be used; convert a copy of it with: ssh-keygen \
                     -p -m PKCS8 -f key";
-        return Err(DecodeError::UnsupportedKey {
-            what: what.to_owned(),
-        });
+        return Err(DecodeError::UnsupportedKey { what: what.to_owned() });
     }
     if material.certificates.is_empty() {
         let mut found = material.others.clone();
         if !material.keys.is_empty() {
             found.push("a private key");
         }
-        return Err(DecodeError::NoCertificate {
-            found: found.join(" and "),
-        });
+        return Err(DecodeError::NoCertificate { found: found.join(" and ") });
     }
     if material.keys.is_empty() {
         return Err(match material.foreign {
             Some(foreign) => DecodeError::NotPkcs12(foreign),
-            None => DecodeError::NoPrivateKey {
-                certificates: material.certificates.len(),
-            },
+            None => DecodeError::NoPrivateKey { certificates: material.certificates.len() },
         });
     }
     let mut certificates: Vec<Certificate> = Vec::new();
@@ -266,12 +248,7 @@ impl<'a> Match<'a> {
             format,
             subject: leaf.subject.text.clone(),
             issuer: leaf.issuer.text.clone(),
-            names: leaf
-                .extensions
-                .names
-                .iter()
-                .map(ToString::to_string)
-                .collect(),
+            names: leaf.extensions.names.iter().map(ToString::to_string).collect(),
             not_before: leaf.not_before,
             not_after: leaf.not_after,
             served_sha256: served.iter().map(|der| sha256(der)).collect(),
@@ -299,11 +276,8 @@ impl<'a> Match<'a> {
 }
 
 fn mismatch(key: &PrivateKey, loaded: &LoadedKey, certificates: &[Certificate]) -> DecodeError {
-    let names: Vec<&str> = certificates
-        .iter()
-        .take(4)
-        .map(|one| one.subject.text.as_str())
-        .collect();
+    let names: Vec<&str> =
+        certificates.iter().take(4).map(|one| one.subject.text.as_str()).collect();
     DecodeError::KeyMismatch {
         key: key.kind.to_string(),
         spki_sha256: hex(&sha256(&loaded.spki)),

@@ -13,9 +13,7 @@ use crate::warning::Warning;
 pub fn inspect(source: &Source, loader: &Loader, now: Timestamp) -> Inspection {
     match loader.load(source, now) {
         Ok(identity) => Inspection::Usable(Report::new(&identity, now)),
-        Err(error) => Inspection::Unusable {
-            error: ErrorReport::new(&error),
-        },
+        Err(error) => Inspection::Unusable { error: ErrorReport::new(&error) },
     }
 }
 
@@ -108,10 +106,7 @@ pub struct ErrorReport {
 }
 
 #[cfg(feature = "serde")]
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference"
-)]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn as_word<S: serde::Serializer>(kind: &ErrorKind, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(kind.as_str())
 }
@@ -131,15 +126,8 @@ impl Report {
                 not_after: info.not_after,
                 sha256: hex(&identity.fingerprint()),
             },
-            served_sha256: info
-                .served_sha256
-                .iter()
-                .map(|digest| hex(digest))
-                .collect(),
-            key: KeyReport {
-                kind: info.key.to_string(),
-                spki_sha256: hex(&info.spki_sha256),
-            },
+            served_sha256: info.served_sha256.iter().map(|digest| hex(digest)).collect(),
+            key: KeyReport { kind: info.key.to_string(), spki_sha256: hex(&info.spki_sha256) },
             warnings: identity.warnings(now),
         }
     }
@@ -149,10 +137,7 @@ impl ErrorReport {
     /// Describes a failure to load.
     #[must_use]
     pub fn new(error: &LoadError) -> Self {
-        Self {
-            kind: error.kind(),
-            message: error.message(),
-        }
+        Self { kind: error.kind(), message: error.message() }
     }
 }
 
@@ -173,11 +158,7 @@ impl fmt::Display for Report {
         writeln!(f, "issuer:   {}", leaf.issuer)?;
         writeln!(f, "names:    {}", leaf.san.join(", "))?;
         writeln!(f, "valid:    {} to {}", leaf.not_before, leaf.not_after)?;
-        writeln!(
-            f,
-            "key:      {}, SPKI sha256 {}",
-            self.key.kind, self.key.spki_sha256
-        )?;
+        writeln!(f, "key:      {}, SPKI sha256 {}", self.key.kind, self.key.spki_sha256)?;
         for (place, digest) in self.served_sha256.iter().enumerate() {
             let role = if place == 0 { "leaf:    " } else { "issuer:  " };
             writeln!(f, "{role} sha256 {digest}")?;

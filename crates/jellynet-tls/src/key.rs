@@ -139,10 +139,7 @@ impl PrivateKey {
             algorithm.raw,
             &Zeroizing::new(write::octets(inner)),
         ]);
-        Ok(Self {
-            kind,
-            pkcs8: Zeroizing::new(pkcs8),
-        })
+        Ok(Self { kind, pkcs8: Zeroizing::new(pkcs8) })
     }
 
     /// PKCS#1 (RFC 8017 appendix A.1.2), or OpenSSL's form of DSA keys, which is shorter.
@@ -196,22 +193,12 @@ impl PrivateKey {
                 .filter_map(|certificate| self.with_public_key(&certificate.public_key).ok())
                 .find_map(|pkcs8| load(&pkcs8))
         };
-        let signing =
-            load(&self.pkcs8)
-                .or_else(completed)
-                .ok_or_else(|| DecodeError::UnsupportedKey {
-                    what: self.kind.refusal(),
-                })?;
-        let spki = signing
-            .public_key()
-            .map(|spki| spki.to_vec())
-            .unwrap_or_default();
+        let signing = load(&self.pkcs8)
+            .or_else(completed)
+            .ok_or_else(|| DecodeError::UnsupportedKey { what: self.kind.refusal() })?;
+        let spki = signing.public_key().map(|spki| spki.to_vec()).unwrap_or_default();
         let public_key = public_key_bits(&spki).unwrap_or_default().to_vec();
-        Ok(LoadedKey {
-            signing,
-            spki,
-            public_key,
-        })
+        Ok(LoadedKey { signing, spki, public_key })
     }
 
     /// An elliptic key with its public key put in.
@@ -228,11 +215,7 @@ impl PrivateKey {
             &Zeroizing::new(write::octets(scalar)),
             &point,
         ]));
-        let whole = [
-            &write::unsigned(0),
-            algorithm.raw,
-            &Zeroizing::new(write::octets(&inner)),
-        ];
+        let whole = [&write::unsigned(0), algorithm.raw, &Zeroizing::new(write::octets(&inner))];
         Ok(Zeroizing::new(write::sequence(&whole)))
     }
 }

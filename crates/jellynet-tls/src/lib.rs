@@ -142,10 +142,6 @@ pub use store::{Event, IdentityStore, Status};
 pub use time::Timestamp;
 pub use warning::{EXPIRES_SOON, Warning, WarningKind};
 
-#[cfg(all(
-    doctest,
-    feature = "tokio",
-    any(feature = "aws-lc-rs", feature = "ring")
-))]
+#[cfg(all(doctest, feature = "tokio", any(feature = "aws-lc-rs", feature = "ring")))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -52,11 +52,7 @@ pub(crate) struct Budget {
 
 impl Budget {
     pub(crate) const fn new(limits: Limits) -> Self {
-        Self {
-            limits,
-            rounds: Cell::new(0),
-            bags: Cell::new(0),
-        }
+        Self { limits, rounds: Cell::new(0), bags: Cell::new(0) }
     }
 
     /// Pays for one derivation before it is made: `rounds` for each of `blocks` blocks of output.
@@ -94,9 +90,7 @@ impl Budget {
 
     /// What an scrypt derivation counts as, in rounds.
     pub(crate) const fn scrypt_cost(cost: u64, block: u64, lanes: u64) -> u64 {
-        cost.saturating_mul(block)
-            .saturating_mul(lanes)
-            .saturating_mul(2)
+        cost.saturating_mul(block).saturating_mul(lanes).saturating_mul(2)
     }
 
     /// Refuses a file that asks for too much, before any of it is done.
@@ -139,11 +133,7 @@ impl Budget {
         if depth <= self.limits.nesting {
             return Ok(());
         }
-        Err(limit_exceeded(
-            "levels of nesting",
-            depth,
-            self.limits.nesting,
-        ))
+        Err(limit_exceeded("levels of nesting", depth, self.limits.nesting))
     }
 }
 

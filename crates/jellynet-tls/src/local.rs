@@ -127,10 +127,7 @@ impl LocalCertificate {
                 all.push(name);
             }
         }
-        Self {
-            names: all,
-            lifetime: 397 * DAY,
-        }
+        Self { names: all, lifetime: 397 * DAY }
     }
 
     /// Valid for another time than 397 days.
@@ -191,29 +188,19 @@ impl LocalCertificate {
             None => Reason::Missing,
             Some(identity) => match self.renewal(path, identity, authority, now)? {
                 None => {
-                    return Ok(Ensured {
-                        identity: identity.clone(),
-                        made: None,
-                    });
+                    return Ok(Ensured { identity: identity.clone(), made: None });
                 }
                 Some(reason) => reason,
             },
         };
         let identity = self.make(authority, loader, now)?;
-        let pem = identity
-            .export(Output::Pem, loader.provider())
-            .map_err(|error| match error {
-                ConvertError::Write { path, source } => LocalError::Write { path, source },
-                other => generate(other),
-            })?;
-        private_file::write(path, &pem).map_err(|source| LocalError::Write {
-            path: path.to_owned(),
-            source,
+        let pem = identity.export(Output::Pem, loader.provider()).map_err(|error| match error {
+            ConvertError::Write { path, source } => LocalError::Write { path, source },
+            other => generate(other),
         })?;
-        Ok(Ensured {
-            identity,
-            made: Some(reason),
-        })
+        private_file::write(path, &pem)
+            .map_err(|source| LocalError::Write { path: path.to_owned(), source })?;
+        Ok(Ensured { identity, made: Some(reason) })
     }
 
     /// Why an existing certificate has to be replaced.
@@ -227,10 +214,7 @@ impl LocalCertificate {
         let info = identity.info();
         if !info.self_signed && !info.is_locally_issued() {
             let issuer = info.issuer.clone();
-            return Err(LocalError::Foreign {
-                path: path.to_owned(),
-                issuer,
-            });
+            return Err(LocalError::Foreign { path: path.to_owned(), issuer });
         }
         let wanted = authority.map(LocalAuthority::subject);
         let issuer_differs = match wanted {
@@ -255,9 +239,7 @@ fn generate_key() -> Result<KeyPair, LocalError> {
 }
 
 fn generate(error: impl std::fmt::Display) -> LocalError {
-    LocalError::Generate {
-        reason: error.to_string(),
-    }
+    LocalError::Generate { reason: error.to_string() }
 }
 
 fn identity(

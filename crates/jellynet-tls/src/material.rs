@@ -140,8 +140,7 @@ impl Material {
             }
             "ENCRYPTED PRIVATE KEY" => {
                 let der = der::ber::normalize(&section.body)?;
-                self.keys
-                    .push(pkcs12::decrypt_pkcs8(&der, passwords, budget)?);
+                self.keys.push(pkcs12::decrypt_pkcs8(&der, passwords, budget)?);
             }
             "PKCS12" => self.add_pkcs12(&section.body, password, budget.limits)?,
             "OPENSSH PRIVATE KEY" => self.others.push("an OpenSSH private key"),
@@ -181,9 +180,7 @@ impl Material {
         let mut info = Reader::new(&message).sequence()?;
         let kind = info.oid()?;
         if kind != oid::SIGNED_DATA {
-            return Err(DecodeError::UnsupportedAlgorithm {
-                name: oid::name(kind),
-            });
+            return Err(DecodeError::UnsupportedAlgorithm { name: oid::name(kind) });
         }
         let mut signed = info.expect(der::context(0))?.inside().sequence()?;
         signed.count()?;
@@ -216,8 +213,7 @@ impl Material {
                 let der = der::ber::normalize(bytes)?;
                 let budget = Budget::new(limits);
                 let passwords = Passwords::new(password);
-                self.keys
-                    .push(pkcs12::decrypt_pkcs8(&der, &passwords, &budget)?);
+                self.keys.push(pkcs12::decrypt_pkcs8(&der, &passwords, &budget)?);
             }
             Der::Certificate => {
                 self.certificate(bytes)?;
@@ -275,14 +271,10 @@ fn sniff_sequence(bytes: &[u8]) -> Result<Der, Malformed> {
                 (Some(der::OID), Some(der::OCTET_STRING)) => Ok(Der::EncryptedKey),
                 (Some(der::OID), Some(der::BIT_STRING)) => Ok(Der::PublicKey),
                 (Some(der::INTEGER), Some(der::SEQUENCE)) => Ok(Der::Foreign(Foreign::Request)),
-                _ => Err(Malformed(
-                    "it looks like DER and is none of the known files",
-                )),
+                _ => Err(Malformed("it looks like DER and is none of the known files")),
             }
         }
         None => Err(Malformed("it ends in the middle of an element")),
-        Some(_) => Err(Malformed(
-            "it looks like DER and is none of the known files",
-        )),
+        Some(_) => Err(Malformed("it looks like DER and is none of the known files")),
     }
 }

@@ -110,14 +110,8 @@ const NAMES: &[(&Oid, &str)] = &[
     (b"\x28\xcf\x06\x03\x00\x37", "Whirlpool"),
     (b"\x2b\x24\x03\x02\x01", "RIPEMD-160"),
     (b"\x2a\x81\x1c\xcf\x55\x01\x83\x11", "SM3"),
-    (
-        b"\x2a\x85\x03\x07\x01\x01\x02\x02",
-        "GOST R 34.11-2012 (256 bit)",
-    ),
-    (
-        b"\x2a\x85\x03\x07\x01\x01\x02\x03",
-        "GOST R 34.11-2012 (512 bit)",
-    ),
+    (b"\x2a\x85\x03\x07\x01\x01\x02\x02", "GOST R 34.11-2012 (256 bit)"),
+    (b"\x2a\x85\x03\x07\x01\x01\x02\x03", "GOST R 34.11-2012 (512 bit)"),
     (b"\x2a\x85\x03\x02\x02\x09", "GOST R 34.11-94"),
     (AES128_CBC, "AES-128-CBC"),
     (AES192_CBC, "AES-192-CBC"),
@@ -134,18 +128,9 @@ const NAMES: &[(&Oid, &str)] = &[
     (b"\x2a\x86\x48\x86\xf6\x7d\x07\x42\x0a", "CAST5-CBC"),
     (b"\x2a\x83\x1a\x8c\x9a\x44\x01\x04", "SEED-CBC"),
     (b"\x2a\x81\x1c\xcf\x55\x01\x68\x02", "SM4-CBC"),
-    (
-        b"\x2a\x83\x08\x8c\x9a\x4b\x3d\x01\x01\x01\x02",
-        "CAMELLIA-128-CBC",
-    ),
-    (
-        b"\x2a\x83\x08\x8c\x9a\x4b\x3d\x01\x01\x01\x03",
-        "CAMELLIA-192-CBC",
-    ),
-    (
-        b"\x2a\x83\x08\x8c\x9a\x4b\x3d\x01\x01\x01\x04",
-        "CAMELLIA-256-CBC",
-    ),
+    (b"\x2a\x83\x08\x8c\x9a\x4b\x3d\x01\x01\x01\x02", "CAMELLIA-128-CBC"),
+    (b"\x2a\x83\x08\x8c\x9a\x4b\x3d\x01\x01\x01\x03", "CAMELLIA-192-CBC"),
+    (b"\x2a\x83\x08\x8c\x9a\x4b\x3d\x01\x01\x01\x04", "CAMELLIA-256-CBC"),
     (b"\x2a\x83\x1a\x8c\x9a\x6e\x01\x01\x02", "ARIA-128-CBC"),
     (b"\x2a\x83\x1a\x8c\x9a\x6e\x01\x01\x07", "ARIA-192-CBC"),
     (b"\x2a\x83\x1a\x8c\x9a\x6e\x01\x01\x0c", "ARIA-256-CBC"),
@@ -205,9 +190,7 @@ fn dotted(oid: &Oid) -> String {
     let mut arcs: Vec<u64> = Vec::new();
     let mut value = 0_u64;
     for octet in oid {
-        value = value
-            .saturating_mul(128)
-            .saturating_add(u64::from(octet & 0x7f));
+        value = value.saturating_mul(128).saturating_add(u64::from(octet & 0x7f));
         if octet & 0x80 == 0 {
             if arcs.is_empty() {
                 let first = (value / 40).min(2);
@@ -218,10 +201,7 @@ fn dotted(oid: &Oid) -> String {
             value = 0;
         }
     }
-    arcs.iter()
-        .map(u64::to_string)
-        .collect::<Vec<_>>()
-        .join(".")
+    arcs.iter().map(u64::to_string).collect::<Vec<_>>().join(".")
 }
 
 #[cfg(test)]

@@ -35,11 +35,7 @@ pub(crate) fn text(bytes: &[u8]) -> Option<Cow<'_, str>> {
 fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Option<Cow<'static, str>> {
     let (units, _) = bytes.as_chunks::<2>();
     let units = units.iter().map(|octets| unit(*octets));
-    Some(
-        char::decode_utf16(units)
-            .map(|unit| unit.unwrap_or('\u{fffd}'))
-            .collect(),
-    )
+    Some(char::decode_utf16(units).map(|unit| unit.unwrap_or('\u{fffd}')).collect())
 }
 
 /// Is there any section in this text?
@@ -52,9 +48,8 @@ pub(crate) fn sections(text: &str) -> Result<Vec<Section<'_>>, Malformed> {
     let mut sections = Vec::new();
     let mut rest = text;
     while let Some((_, after)) = rest.split_once(BEGIN) {
-        let (label, after) = after
-            .split_once(DASHES)
-            .ok_or(Malformed("a BEGIN line is cut short"))?;
+        let (label, after) =
+            after.split_once(DASHES).ok_or(Malformed("a BEGIN line is cut short"))?;
         let (body, after) = after.split_once(END).ok_or(CUT_SHORT)?;
         if body.contains(BEGIN) {
             return Err(CUT_SHORT);
@@ -83,11 +78,7 @@ fn section<'a>(label: &'a str, text: &'a str) -> Result<Section<'a>, Malformed> 
         }
         body = rest;
     }
-    Ok(Section {
-        label,
-        encryption,
-        body: base64::decode(body)?,
-    })
+    Ok(Section { label, encryption, body: base64::decode(body)? })
 }
 
 #[cfg(test)]
@@ -98,10 +89,7 @@ mod tests {
 
     fn bodies(text: &str) -> Vec<(String, Vec<u8>)> {
         let sections = sections(text).unwrap();
-        sections
-            .iter()
-            .map(|section| (section.label.to_owned(), section.body.to_vec()))
-            .collect()
+        sections.iter().map(|section| (section.label.to_owned(), section.body.to_vec())).collect()
     }
 
     #[test]

@@ -50,13 +50,8 @@ pub(crate) fn read(
     match Opening::new(&passwords, &budget).run(&pfx) {
         Err(DecodeError::WrongPassword { given: true, .. }) => {
             // Only for the message, and only as far as the limits still reach.
-            let empty_opens = Opening::new(&Passwords::new(None), &budget)
-                .run(&pfx)
-                .is_ok();
-            Err(DecodeError::WrongPassword {
-                given: true,
-                empty_opens,
-            })
+            let empty_opens = Opening::new(&Passwords::new(None), &budget).run(&pfx).is_ok();
+            Err(DecodeError::WrongPassword { given: true, empty_opens })
         }
         result => result,
     }
@@ -77,9 +72,7 @@ impl<'a> Pfx<'a> {
         let mut info = pfx.sequence()?;
         let kind = info.oid()?;
         if kind != oid::DATA {
-            return Err(DecodeError::UnsupportedAlgorithm {
-                name: oid::name(kind),
-            });
+            return Err(DecodeError::UnsupportedAlgorithm { name: oid::name(kind) });
         }
         let safe = info.expect(der::context(0))?.inside().octets()?;
         let mac = pfx.optional(der::SEQUENCE)?.map(|mac| mac.inside());
@@ -98,12 +91,7 @@ struct Opening<'a> {
 
 impl<'a> Opening<'a> {
     fn new(passwords: &'a Passwords, budget: &'a Budget) -> Self {
-        Self {
-            passwords,
-            budget,
-            contents: Contents::default(),
-            key_error: None,
-        }
+        Self { passwords, budget, contents: Contents::default(), key_error: None }
     }
 
     fn run(mut self, pfx: &Pfx<'_>) -> Result<Contents, DecodeError> {
@@ -135,9 +123,7 @@ impl<'a> Opening<'a> {
                 let contents = self.decrypt(encrypted)?;
                 self.safe_contents(&contents, 0)
             }
-            _ => Err(DecodeError::UnsupportedAlgorithm {
-                name: oid::name(kind),
-            }),
+            _ => Err(DecodeError::UnsupportedAlgorithm { name: oid::name(kind) }),
         }
     }
 
@@ -157,20 +143,14 @@ impl<'a> Opening<'a> {
         } else {
             return Err(Malformed("the encrypted content is missing").into());
         };
-        pbe::decrypt(
-            algorithm,
-            ciphertext,
-            self.passwords,
-            self.budget,
-            |plain| {
-                let contents = ber::normalize(plain).ok()?;
-                let mut bags = Reader::new(&contents).sequence().ok()?;
-                while !bags.is_empty() {
-                    bags.sequence().ok()?.oid().ok()?;
-                }
-                Some(contents)
-            },
-        )
+        pbe::decrypt(algorithm, ciphertext, self.passwords, self.budget, |plain| {
+            let contents = ber::normalize(plain).ok()?;
+            let mut bags = Reader::new(&contents).sequence().ok()?;
+            while !bags.is_empty() {
+                bags.sequence().ok()?.oid().ok()?;
+            }
+            Some(contents)
+        })
     }
 
     fn safe_contents(&mut self, contents: &[u8], depth: usize) -> Result<(), DecodeError> {
@@ -187,10 +167,7 @@ impl<'a> Opening<'a> {
         let kind = bag.oid()?;
         let mut value = bag.expect(der::context(0))?.inside();
         match kind {
-            oid::KEY_BAG => self
-                .contents
-                .keys
-                .push(Zeroizing::new(value.any()?.raw.to_vec())),
+            oid::KEY_BAG => self.contents.keys.push(Zeroizing::new(value.any()?.raw.to_vec())),
             oid::SHROUDED_KEY_BAG => self.shrouded_key(value)?,
             oid::CERT_BAG => self.certificate(value)?,
             oid::SAFE_CONTENTS_BAG => self.safe_contents(value.any()?.raw, depth + 1)?,
@@ -216,9 +193,7 @@ impl<'a> Opening<'a> {
         let mut bag = value.sequence()?;
         if bag.oid()? == oid::X509_CERTIFICATE {
             let der = bag.expect(der::context(0))?.inside().octets()?;
-            self.contents
-                .certificates
-                .push(CertificateDer::from(der.to_vec()));
+            self.contents.certificates.push(CertificateDer::from(der.to_vec()));
         }
         Ok(())
     }

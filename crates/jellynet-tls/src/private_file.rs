@@ -11,11 +11,8 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
         _ => Path::new("."),
     };
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-    let temporary = Temporary(folder.join(format!(
-        ".{}.{}.tmp",
-        name.to_string_lossy(),
-        std::process::id()
-    )));
+    let temporary =
+        Temporary(folder.join(format!(".{}.{}.tmp", name.to_string_lossy(), std::process::id())));
     // Left behind by a crash of a process with this number.
     let _ = fs::remove_file(&temporary.0);
     let mut file = create(&temporary.0)?;

@@ -68,24 +68,15 @@ impl Policy {
     fn judge(&self, request: &RequestView<'_>) -> Verdict {
         let path = request.uri.path();
         let exempt = request.is_https()
-            || self
-                .exempt_paths
-                .iter()
-                .any(|exempt| is_below(path, exempt))
-            || self
-                .exemption
-                .as_ref()
-                .is_some_and(|exemption| exemption(request));
+            || self.exempt_paths.iter().any(|exempt| is_below(path, exempt))
+            || self.exemption.as_ref().is_some_and(|exemption| exemption(request));
         if exempt {
             return Verdict::Pass;
         }
         let Some(host) = self.public_host.as_deref().or_else(|| request.host()) else {
             return Verdict::NoHost;
         };
-        let target = request
-            .uri
-            .path_and_query()
-            .map_or("/", |target| target.as_str());
+        let target = request.uri.path_and_query().map_or("/", |target| target.as_str());
         let target = if target.starts_with('/') { target } else { "/" };
         Verdict::Redirect(match self.public_port {
             DEFAULT_PORT => format!("https://{host}{target}"),
@@ -106,8 +97,7 @@ impl fmt::Debug for Policy {
 
 /// Whole segments: `/health` covers `/health/live` and not `/healthy`.
 fn is_below(path: &str, prefix: &str) -> bool {
-    path.strip_prefix(prefix)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 #[cfg(test)]
@@ -136,60 +126,26 @@ mod tests {
                 to("https://tv:8920/web/?a=b"),
                 "the port is the public one",
             ),
-            (
-                "/",
-                Some("[fe80::1]:8096"),
-                to("https://[fe80::1]:8920/"),
-                "brackets stay",
-            ),
+            ("/", Some("[fe80::1]:8096"), to("https://[fe80::1]:8920/"), "brackets stay"),
             (
                 "http://tv/x",
                 Some("other"),
                 to("https://tv:8920/x"),
                 "the URL knows better than Host",
             ),
-            (
-                "https://tv/x",
-                Some("tv"),
-                Verdict::Pass,
-                "a proxy ended TLS",
-            ),
+            ("https://tv/x", Some("tv"), Verdict::Pass, "a proxy ended TLS"),
             ("/health", Some("tv"), Verdict::Pass, "health is exempt"),
-            (
-                "/health/live",
-                Some("tv"),
-                Verdict::Pass,
-                "and what is below it",
-            ),
-            (
-                "/healthy",
-                Some("tv"),
-                to("https://tv:8920/healthy"),
-                "but no other word",
-            ),
-            (
-                "/.well-known/acme-challenge/x",
-                Some("tv"),
-                Verdict::Pass,
-                "a challenge",
-            ),
+            ("/health/live", Some("tv"), Verdict::Pass, "and what is below it"),
+            ("/healthy", Some("tv"), to("https://tv:8920/healthy"), "but no other word"),
+            ("/.well-known/acme-challenge/x", Some("tv"), Verdict::Pass, "a challenge"),
             ("/", None, Verdict::NoHost, "nowhere to go"),
             ("/", Some("a/b"), Verdict::NoHost, "that is no host"),
-            (
-                "*",
-                Some("tv"),
-                to("https://tv:8920/"),
-                "OPTIONS of the server",
-            ),
+            ("*", Some("tv"), to("https://tv:8920/"), "OPTIONS of the server"),
         ];
         for (uri, host, expected, why) in rows {
             assert_eq!(judge(&policy, uri, host), expected, "{why}");
         }
         let standard = Policy::new(443);
-        assert_eq!(
-            judge(&standard, "/", Some("tv:80")),
-            to("https://tv/"),
-            "443 is not written"
-        );
+        assert_eq!(judge(&standard, "/", Some("tv:80")), to("https://tv/"), "443 is not written");
     }
 }

@@ -43,12 +43,7 @@ pub struct Source {
 impl Source {
     /// One file, or a folder.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self {
-            path: path.into(),
-            key: None,
-            chain: None,
-            password: Password::none(),
-        }
+        Self { path: path.into(), key: None, chain: None, password: Password::none() }
     }
 
     /// The private key is in another file.
@@ -79,15 +74,10 @@ impl Source {
     }
 
     fn paths(&self) -> impl Iterator<Item = &Path> {
-        [
-            Some(&self.path),
-            self.key.as_ref(),
-            self.chain.as_ref(),
-            self.password.path(),
-        ]
-        .into_iter()
-        .flatten()
-        .map(PathBuf::as_path)
+        [Some(&self.path), self.key.as_ref(), self.chain.as_ref(), self.password.path()]
+            .into_iter()
+            .flatten()
+            .map(PathBuf::as_path)
     }
 }
 
@@ -105,10 +95,7 @@ impl Loader {
     /// A loader for keys that `provider` can use.
     #[must_use]
     pub const fn new(provider: Arc<CryptoProvider>) -> Self {
-        Self {
-            provider,
-            limits: Limits::DEFAULT,
-        }
+        Self { provider, limits: Limits::DEFAULT }
     }
 
     /// Sets other limits than the defaults.
@@ -155,10 +142,7 @@ impl Loader {
 
     /// The second half of [`Loader::load`].
     pub(crate) fn load_files(&self, files: &Files, now: Timestamp) -> Result<Identity, LoadError> {
-        let content = |path: &Path, source| LoadError::Content {
-            path: path.to_owned(),
-            source,
-        };
+        let content = |path: &Path, source| LoadError::Content { path: path.to_owned(), source };
         let mut material = Material::default();
         let mut skipped = None;
         for (path, bytes) in &files.list {

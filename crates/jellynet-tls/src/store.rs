@@ -129,10 +129,8 @@ impl IdentityStore {
     }
 
     fn publish(&self, entries: &[Entry], now: Timestamp) {
-        let identities: Vec<Identity> = entries
-            .iter()
-            .filter_map(|entry| entry.identity.clone())
-            .collect();
+        let identities: Vec<Identity> =
+            entries.iter().filter_map(|entry| entry.identity.clone()).collect();
         let old = self.0.table.load();
         if let Some(table) = old.replaced_by(identities, now) {
             self.0.table.store(Arc::new(table));
@@ -142,10 +140,7 @@ impl IdentityStore {
     /// The state of each identity, in the order in which they were added.
     #[must_use]
     pub fn status(&self, now: Timestamp) -> Vec<Status> {
-        self.entries()
-            .iter()
-            .map(|entry| entry.status(now))
-            .collect()
+        self.entries().iter().map(|entry| entry.status(now)).collect()
     }
 
     /// What a client gets that names this host, or none.
@@ -157,11 +152,7 @@ impl IdentityStore {
     /// What is served under this name.
     #[must_use]
     pub fn named(&self, name: &str) -> Option<Identity> {
-        self.entries()
-            .iter()
-            .find(|entry| entry.name == name)?
-            .identity
-            .clone()
+        self.entries().iter().find(|entry| entry.name == name)?.identity.clone()
     }
 
     /// May HSTS be sent for this host? Only if the certificate for it names it, is valid now, and
@@ -201,10 +192,7 @@ impl IdentityStore {
     }
 
     fn entries(&self) -> MutexGuard<'_, Vec<Entry>> {
-        self.0
-            .entries
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.0.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -216,11 +204,7 @@ impl ResolvesServerCert for IdentityStore {
 
 impl fmt::Debug for IdentityStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<String> = self
-            .entries()
-            .iter()
-            .map(|entry| entry.name.clone())
-            .collect();
+        let names: Vec<String> = self.entries().iter().map(|entry| entry.name.clone()).collect();
         f.debug_struct("IdentityStore")
             .field("names", &names)
             .field("generation", &self.generation())

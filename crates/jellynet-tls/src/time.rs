@@ -26,10 +26,7 @@ impl Timestamp {
 
     /// What the clock of this host says.
     #[must_use]
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place of this crate that reads a clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one place of this crate that reads a clock")]
     pub fn now() -> Self {
         SystemTime::now().into()
     }
@@ -37,10 +34,7 @@ impl Timestamp {
     /// This much later.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)),
-        )
+        Self(self.0.saturating_add(i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)))
     }
 
     /// The time from `earlier` to here; nothing if it is not earlier.
@@ -57,11 +51,7 @@ impl Timestamp {
 
     /// The day alone, such as `2026-11-23`.
     pub(crate) fn date(self) -> String {
-        self.to_string()
-            .split('T')
-            .next()
-            .unwrap_or_default()
-            .to_owned()
+        self.to_string().split('T').next().unwrap_or_default().to_owned()
     }
 
     /// A UTCTime or GeneralizedTime (RFC 5280 § 4.1.2.5; older makers leave out the seconds or
@@ -81,18 +71,13 @@ impl Timestamp {
         let month = digits.number(2)?;
         let day = digits.number(2)?;
         let time = digits.number(2)? * 3600 + digits.number(2)? * 60;
-        let seconds = if digits.0.starts_with(|c: char| c.is_ascii_digit()) {
-            digits.number(2)?
-        } else {
-            0
-        };
+        let seconds =
+            if digits.0.starts_with(|c: char| c.is_ascii_digit()) { digits.number(2)? } else { 0 };
         if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
             return Err(UNREADABLE);
         }
         let offset = digits.offset()?;
-        Ok(Self(
-            days_from_civil(year, month, day) * DAY + time + seconds - offset,
-        ))
+        Ok(Self(days_from_civil(year, month, day) * DAY + time + seconds - offset))
     }
 }
 
@@ -112,10 +97,7 @@ impl fmt::Display for Timestamp {
         let (year, month, day) = civil_from_days(self.0.div_euclid(DAY));
         let time = self.0.rem_euclid(DAY);
         let (hour, minute, second) = (time / 3600, time / 60 % 60, time % 60);
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"
-        )
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
     }
 }
 
@@ -172,11 +154,7 @@ const fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 {
-        shifted + 3
-    } else {
-        shifted - 9
-    };
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
     let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
     (year, month, day)
 }
@@ -195,23 +173,11 @@ mod tests {
 
     #[test]
     fn both_notations_of_x509_are_read() {
-        assert_eq!(
-            parse(0x17, "261123180000Z").unwrap(),
-            "2026-11-23T18:00:00Z"
-        );
-        assert_eq!(
-            parse(0x17, "500101000000Z").unwrap(),
-            "1950-01-01T00:00:00Z"
-        );
+        assert_eq!(parse(0x17, "261123180000Z").unwrap(), "2026-11-23T18:00:00Z");
+        assert_eq!(parse(0x17, "500101000000Z").unwrap(), "1950-01-01T00:00:00Z");
         assert_eq!(parse(0x17, "2402291200Z").unwrap(), "2024-02-29T12:00:00Z");
-        assert_eq!(
-            parse(0x17, "240229120000+0100").unwrap(),
-            "2024-02-29T11:00:00Z"
-        );
-        assert_eq!(
-            parse(0x18, "99991231235959Z").unwrap(),
-            "9999-12-31T23:59:59Z"
-        );
+        assert_eq!(parse(0x17, "240229120000+0100").unwrap(), "2024-02-29T11:00:00Z");
+        assert_eq!(parse(0x18, "99991231235959Z").unwrap(), "9999-12-31T23:59:59Z");
         for bad in ["", "2613", "261323180000Z", "2611aa180000Z", "26112318000"] {
             assert!(parse(0x17, bad).is_err(), "{bad}");
         }

@@ -78,10 +78,7 @@ impl Facts {
         let mut warnings: Vec<Warning> = self.time(now).into_iter().collect();
         let mut warn = |applies, kind, message: &str| {
             if applies {
-                warnings.push(Warning {
-                    kind,
-                    message: message.to_owned(),
-                });
+                warnings.push(Warning { kind, message: message.to_owned() });
             }
         };
         warn(
@@ -110,10 +107,7 @@ impl Facts {
 
     fn time(&self, now: Timestamp) -> Option<Warning> {
         let (kind, message) = if now > self.not_after {
-            (
-                WarningKind::Expired,
-                format!("the certificate expired on {}", self.not_after.date()),
-            )
+            (WarningKind::Expired, format!("the certificate expired on {}", self.not_after.date()))
         } else if now < self.not_before {
             let message = format!("the certificate is not valid before {}", self.not_before);
             (WarningKind::NotYetValid, message)

@@ -40,10 +40,7 @@ pub(crate) struct Name {
 
 impl Name {
     fn parse(element: der::Element<'_>) -> Result<Self, Malformed> {
-        Ok(Self {
-            raw: element.raw.to_vec(),
-            text: name::text(element.inside())?,
-        })
+        Ok(Self { raw: element.raw.to_vec(), text: name::text(element.inside())? })
     }
 
     /// The same name; makers re-encode strings between issuer and subject.
@@ -126,10 +123,7 @@ impl Certificate {
 
     /// The key identifiers do not contradict that `issuer` issued this one.
     pub(crate) fn key_ids_agree(&self, issuer: &Self) -> bool {
-        match (
-            &self.extensions.authority_key_id,
-            &issuer.extensions.subject_key_id,
-        ) {
+        match (&self.extensions.authority_key_id, &issuer.extensions.subject_key_id) {
             (Some(wanted), Some(own)) => wanted == own,
             _ => true,
         }
@@ -147,11 +141,7 @@ impl Certificate {
 
 /// The same point of a curve, once compressed and once not (SEC 1 § 2.3.3).
 fn same_point(one: &[u8], other: &[u8]) -> bool {
-    let (compressed, full) = if one.len() < other.len() {
-        (one, other)
-    } else {
-        (other, one)
-    };
+    let (compressed, full) = if one.len() < other.len() { (one, other) } else { (other, one) };
     let (Some((sign @ (2 | 3), x)), Some((4, xy))) = (compressed.split_first(), full.split_first())
     else {
         return false;
@@ -191,10 +181,7 @@ impl Extensions {
                 let mut purposes = value.sequence()?;
                 self.not_for_servers = true;
                 while !purposes.is_empty() {
-                    if matches!(
-                        purposes.oid()?,
-                        oid::SERVER_AUTH | oid::ANY_EXTENDED_KEY_USAGE
-                    ) {
+                    if matches!(purposes.oid()?, oid::SERVER_AUTH | oid::ANY_EXTENDED_KEY_USAGE) {
                         self.not_for_servers = false;
                     }
                 }

@@ -52,10 +52,7 @@ impl Channel {
     /// A whole mux, as the device's `channel` variable takes it.
     #[must_use]
     pub fn physical(channel: impl Into<String>) -> Self {
-        Self::Physical {
-            channel: channel.into(),
-            program: None,
-        }
+        Self::Physical { channel: channel.into(), program: None }
     }
 }
 
@@ -66,11 +63,7 @@ impl FromStr for Channel {
         let form = || ParseChannelError::Form { text: text.into() };
         if let Some(number) = text.strip_prefix('v') {
             let valid = number.split('.').count() <= 2 && number.split('.').all(is_number);
-            return valid
-                .then(|| Self::Virtual {
-                    number: number.into(),
-                })
-                .ok_or_else(form);
+            return valid.then(|| Self::Virtual { number: number.into() }).ok_or_else(form);
         }
         let (channel, program) = match text.split_once('-') {
             Some((channel, program)) => {
@@ -94,14 +87,8 @@ impl fmt::Display for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Virtual { number } => write!(f, "v{number}"),
-            Self::Physical {
-                channel,
-                program: None,
-            } => f.write_str(channel),
-            Self::Physical {
-                channel,
-                program: Some(program),
-            } => write!(f, "{channel}-{program}"),
+            Self::Physical { channel, program: None } => f.write_str(channel),
+            Self::Physical { channel, program: Some(program) } => write!(f, "{channel}-{program}"),
         }
     }
 }
@@ -156,11 +143,6 @@ mod tests {
             assert!(text.parse::<Channel>().is_err(), "{text}");
         }
         let program = "33-70000".parse::<Channel>();
-        assert_eq!(
-            program,
-            Err(ParseChannelError::Program {
-                text: "33-70000".into()
-            })
-        );
+        assert_eq!(program, Err(ParseChannelError::Program { text: "33-70000".into() }));
     }
 }

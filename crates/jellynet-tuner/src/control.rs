@@ -26,9 +26,7 @@ pub struct ControlOptions {
 
 impl Default for ControlOptions {
     fn default() -> Self {
-        Self {
-            timeout: Duration::from_millis(2500),
-        }
+        Self { timeout: Duration::from_millis(2500) }
     }
 }
 
@@ -48,12 +46,7 @@ impl Control {
     /// A session with the device at this address; nothing is sent yet.
     #[must_use]
     pub const fn new(device: SocketAddr, options: ControlOptions) -> Self {
-        Self {
-            device,
-            options,
-            connection: None,
-            reconnects: 0,
-        }
+        Self { device, options, connection: None, reconnects: 0 }
     }
 
     /// The device's address.

@@ -4,9 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 /// The substitution for every second nibble.
-const TABLE: [u8; 16] = [
-    0xA, 0x5, 0xF, 0x6, 0x7, 0xC, 0x1, 0xB, 0x9, 0x2, 0x8, 0xD, 0x4, 0x3, 0xE, 0x0,
-];
+const TABLE: [u8; 16] =
+    [0xA, 0x5, 0xF, 0x6, 0x7, 0xC, 0x1, 0xB, 0x9, 0x2, 0x8, 0xD, 0x4, 0x3, 0xE, 0x0];
 
 /// The eight hexadecimal digits printed under each device.
 ///
@@ -88,10 +87,7 @@ impl DeviceId {
 /// The exclusive or of all nibbles, the even ones substituted; 0 for a valid id.
 fn check(id: u32) -> u8 {
     id.to_be_bytes().iter().fold(0, |sum, byte| {
-        let high = TABLE
-            .get(usize::from(byte >> 4))
-            .copied()
-            .unwrap_or_default();
+        let high = TABLE.get(usize::from(byte >> 4)).copied().unwrap_or_default();
         sum ^ high ^ (byte & 0xF)
     })
 }
@@ -131,16 +127,11 @@ mod tests {
         }
         assert_eq!(
             "10A5B1C1".parse::<DeviceId>(),
-            Err(ParseDeviceIdError::Checksum {
-                text: "10A5B1C1".into()
-            })
+            Err(ParseDeviceIdError::Checksum { text: "10A5B1C1".into() })
         );
         for id in ["", "1012873", "1012873A0", "+012873A", "1012873G"] {
             let parsed = id.parse::<DeviceId>();
-            assert!(
-                matches!(parsed, Err(ParseDeviceIdError::Digits { .. })),
-                "{id}"
-            );
+            assert!(matches!(parsed, Err(ParseDeviceIdError::Digits { .. })), "{id}");
         }
     }
 
@@ -165,11 +156,7 @@ mod tests {
             (0x1322_F2F9, 0, false),
         ] {
             let id = DeviceId::from_wire(id);
-            assert_eq!(
-                (id.default_tuner_count(), id.is_legacy()),
-                (tuners, legacy),
-                "{id}"
-            );
+            assert_eq!((id.default_tuner_count(), id.is_legacy()), (tuners, legacy), "{id}");
         }
     }
 }

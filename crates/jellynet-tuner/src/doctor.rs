@@ -155,11 +155,7 @@ mod tests {
             "nft insert rule inet filter input iifname \"eth0\" ip saddr 10.99.0.2 udp dport \
              61000-61015 accept"
         );
-        assert!(
-            advice
-                .iter()
-                .any(|a| a.command.contains("61000-61015:61000-61015/udp"))
-        );
+        assert!(advice.iter().any(|a| a.command.contains("61000-61015:61000-61015/udp")));
     }
 
     #[test]

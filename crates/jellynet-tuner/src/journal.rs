@@ -61,10 +61,7 @@ impl Journal {
     /// Forgets everything when the program ends.
     #[must_use]
     pub const fn in_memory() -> Self {
-        Self {
-            path: None,
-            locks: Mutex::new(Vec::new()),
-        }
+        Self { path: None, locks: Mutex::new(Vec::new()) }
     }
 
     /// Reads the file, or begins it. Lines that make no sense are passed over: at worst a lock
@@ -81,10 +78,7 @@ impl Journal {
             Err(source) => return Err(JournalError::Read { path, source }),
         };
         let locks = text.lines().skip(1).filter_map(parse).collect();
-        Ok(Self {
-            path: Some(path),
-            locks: Mutex::new(locks),
-        })
+        Ok(Self { path: Some(path), locks: Mutex::new(locks) })
     }
 
     /// The locks in it.
@@ -123,26 +117,17 @@ impl Journal {
         let Some(path) = &self.path else {
             return Ok(());
         };
-        replace(path, &render(locks)).map_err(|source| JournalError::Write {
-            path: path.clone(),
-            source,
-        })
+        replace(path, &render(locks))
+            .map_err(|source| JournalError::Write { path: path.clone(), source })
     }
 }
 
 fn render(locks: &[HeldLock]) -> String {
     let lines = locks.iter().map(|lock| {
-        let HeldLock {
-            device,
-            address,
-            tuner,
-            key,
-        } = lock;
+        let HeldLock { device, address, tuner, key } = lock;
         format!("{device} {address} {tuner} {key}\n")
     });
-    std::iter::once(format!("{HEADER}\n"))
-        .chain(lines)
-        .collect()
+    std::iter::once(format!("{HEADER}\n")).chain(lines).collect()
 }
 
 fn parse(line: &str) -> Option<HeldLock> {
@@ -193,12 +178,7 @@ mod tests {
         let text = render(&[lock(0), lock(1)]);
         let read: Vec<_> = text.lines().skip(1).filter_map(parse).collect();
         assert_eq!(read, [lock(0), lock(1)]);
-        for line in [
-            "",
-            "x",
-            "10A5B1C0 nowhere 0 1",
-            "10A5B1C0 10.0.0.1:65001 0 1 extra",
-        ] {
+        for line in ["", "x", "10A5B1C0 nowhere 0 1", "10A5B1C0 10.0.0.1:65001 0 1 extra"] {
             assert_eq!(parse(line), None, "{line}");
         }
     }

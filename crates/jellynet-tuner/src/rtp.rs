@@ -38,15 +38,11 @@ impl<'a> RtpPacket<'a> {
     ///
     /// [`RtpError`] when it is no RTP packet of version 2, or cut off.
     pub fn parse(datagram: &'a [u8]) -> Result<Self, RtpError> {
-        let short = RtpError::Short {
-            length: datagram.len(),
-        };
+        let short = RtpError::Short { length: datagram.len() };
         let (&[flags, _, s0, s1, t0, t1, t2, t3, c0, c1, c2, c3], rest) =
             datagram.split_first_chunk::<12>().ok_or(short)?;
         if flags >> 6 != 2 {
-            return Err(RtpError::Version {
-                version: flags >> 6,
-            });
+            return Err(RtpError::Version { version: flags >> 6 });
         }
         let contributors = usize::from(flags & 0x0F) * 4;
         let mut payload = rest.get(contributors..).ok_or(short)?;
@@ -78,10 +74,7 @@ mod tests {
     #[test]
     fn the_usual_header_is_twelve_bytes() {
         let packet = RtpPacket::parse(&PLAIN).unwrap();
-        assert_eq!(
-            (packet.sequence, packet.timestamp, packet.ssrc),
-            (0x1234, 1, 0x0A0B_0C0D)
-        );
+        assert_eq!((packet.sequence, packet.timestamp, packet.ssrc), (0x1234, 1, 0x0A0B_0C0D));
         assert_eq!(packet.payload, [7, 7]);
     }
 
@@ -102,17 +95,11 @@ mod tests {
     fn other_versions_and_impossible_padding_are_refused() {
         let mut packet = PLAIN;
         packet[0] = 0x47;
-        assert_eq!(
-            RtpPacket::parse(&packet),
-            Err(RtpError::Version { version: 1 })
-        );
+        assert_eq!(RtpPacket::parse(&packet), Err(RtpError::Version { version: 1 }));
         packet[0] = 0xA0;
         for padding in [0, 3, 255] {
             packet[13] = padding;
-            assert_eq!(
-                RtpPacket::parse(&packet),
-                Err(RtpError::Short { length: 14 })
-            );
+            assert_eq!(RtpPacket::parse(&packet), Err(RtpError::Short { length: 14 }));
         }
         assert!(RtpPacket::parse(&[]).is_err());
     }

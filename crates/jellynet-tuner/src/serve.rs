@@ -57,10 +57,7 @@ impl TunerService {
             return refusal;
         }
         let Some((name, channel)) = split(&path) else {
-            return plain(
-                StatusCode::NOT_FOUND,
-                "the path is /{device}/{channel}".into(),
-            );
+            return plain(StatusCode::NOT_FOUND, "the path is /{device}/{channel}".into());
         };
         let channel: Channel = match channel.parse() {
             Ok(channel) => channel,
@@ -130,9 +127,7 @@ fn decode(text: &str) -> Option<String> {
     let mut out = parts.next()?.to_owned();
     for part in parts {
         let (digits, rest) = part.split_at_checked(2)?;
-        let byte = u8::from_str_radix(digits, 16)
-            .ok()
-            .filter(u8::is_ascii_graphic)?;
+        let byte = u8::from_str_radix(digits, 16).ok().filter(u8::is_ascii_graphic)?;
         out.push(char::from(byte));
         out.push_str(rest);
     }
@@ -152,10 +147,7 @@ fn plain(status: StatusCode, mut text: String) -> Response<StreamBody> {
     let mut response = Response::new(StreamBody::text(text));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("text/plain; charset=utf-8"),
-    );
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
@@ -204,10 +196,7 @@ mod tests {
     fn a_path_is_a_device_and_a_channel() {
         for (path, expected) in [
             ("/10A5B1C0/v5.1", Some(("10A5B1C0", "v5.1"))),
-            (
-                "/10.0.0.5/8vsb%3A183000000-3",
-                Some(("10.0.0.5", "8vsb:183000000-3")),
-            ),
+            ("/10.0.0.5/8vsb%3A183000000-3", Some(("10.0.0.5", "8vsb:183000000-3"))),
             ("/[fd99::2]/33", Some(("[fd99::2]", "33"))),
             ("/10A5B1C0", None),
             ("//33", None),

@@ -79,10 +79,7 @@ impl Simulator {
         }
         let tuners = config.tuners;
         let state = State::new(config, stream_port, http_address, Instant::now());
-        let shared = Arc::new(Shared {
-            state: Mutex::new(state),
-            sink,
-        });
+        let shared = Arc::new(Shared { state: Mutex::new(state), sink });
         let mut tasks = vec![
             tokio::spawn(discovery::answer(Arc::clone(&shared), discovery)),
             tokio::spawn(control::accept(Arc::clone(&shared), listener)),
@@ -90,13 +87,7 @@ impl Simulator {
         ];
         tasks.extend(http.map(|http| tokio::spawn(http::serve(Arc::clone(&shared), http))));
         tasks.extend((0..tuners).map(|t| tokio::spawn(stream::send(Arc::clone(&shared), t))));
-        Ok(Self {
-            state: shared,
-            control,
-            stream_port,
-            http: http_address,
-            tasks,
-        })
+        Ok(Self { state: shared, control, stream_port, http: http_address, tasks })
     }
 
     /// Where it answers to discovery and control.

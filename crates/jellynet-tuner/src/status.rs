@@ -79,11 +79,7 @@ impl fmt::Display for TunerStatus {
             self.signal_strength,
             self.signal_quality,
             self.symbol_quality,
-            if self.lock.is_empty() {
-                "none"
-            } else {
-                &self.lock
-            },
+            if self.lock.is_empty() { "none" } else { &self.lock },
         )
     }
 }
@@ -110,9 +106,7 @@ impl StopReason {
     /// Reads the reason out of the whole value of `/tunerN/debug`.
     #[must_use]
     pub fn parse(debug: &str) -> Option<Self> {
-        let net = debug
-            .lines()
-            .find_map(|line| line.trim().strip_prefix("net:"))?;
+        let net = debug.lines().find_map(|line| line.trim().strip_prefix("net:"))?;
         let (_, stop) = fields(net).find(|(key, _)| *key == "stop")?;
         Some(match stop.parse().ok()? {
             0 => Self::NotStopped,
@@ -160,11 +154,7 @@ impl Program {
         let (channel, name) = rest.split_once(' ').unwrap_or((rest, ""));
         Some(Self {
             number,
-            channel: if channel == "0" {
-                String::new()
-            } else {
-                channel.to_owned()
-            },
+            channel: if channel == "0" { String::new() } else { channel.to_owned() },
             name: name.to_owned(),
             flag,
         })
@@ -172,8 +162,7 @@ impl Program {
 }
 
 fn fields(text: &str) -> impl Iterator<Item = (&str, &str)> {
-    text.split_ascii_whitespace()
-        .filter_map(|field| field.split_once('='))
+    text.split_ascii_whitespace().filter_map(|field| field.split_once('='))
 }
 
 #[cfg(test)]
@@ -184,10 +173,7 @@ mod tests {
     fn a_status_is_read_field_by_field_and_survives_anything() {
         let text = "ch=8vsb:183000000 lock=8vsb ss=83 snq=90 seq=100 bps=19394080 pps=1842 new=1";
         let status = TunerStatus::parse(text);
-        assert_eq!(
-            (status.signal_strength, status.packets_per_second),
-            (83, 1842)
-        );
+        assert_eq!((status.signal_strength, status.packets_per_second), (83, 1842));
         assert!(status.is_locked() && status.has_signal() && !status.is_idle());
         assert_eq!(
             TunerStatus::parse("").to_string(),
@@ -211,14 +197,7 @@ mod tests {
         let programs = Program::parse_all(text);
         let seen: Vec<_> = programs
             .iter()
-            .map(|p| {
-                (
-                    p.number,
-                    p.channel.as_str(),
-                    p.name.as_str(),
-                    p.flag.as_deref(),
-                )
-            })
+            .map(|p| (p.number, p.channel.as_str(), p.name.as_str(), p.flag.as_deref()))
             .collect();
         assert_eq!(
             seen,

@@ -56,12 +56,9 @@ impl TsHeader {
     /// [`TsError`] when `packet` is not 188 bytes long or does not begin with `47`.
     pub fn parse(packet: &[u8]) -> Result<Self, TsError> {
         let length = packet.len();
-        let (&[first, b1, b2, b3, adaptation_length, adaptation_flags], PACKET) = (
-            packet
-                .first_chunk::<6>()
-                .ok_or(TsError::Length { length })?,
-            length,
-        ) else {
+        let (&[first, b1, b2, b3, adaptation_length, adaptation_flags], PACKET) =
+            (packet.first_chunk::<6>().ok_or(TsError::Length { length })?, length)
+        else {
             return Err(TsError::Length { length });
         };
         if first != SYNC {
@@ -110,11 +107,7 @@ impl Continuity {
     /// No stream was seen yet. Takes 96 KiB, once.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            streams: vec![Stream::default(); PIDS],
-            epoch: 1,
-            errors: 0,
-        }
+        Self { streams: vec![Stream::default(); PIDS], epoch: 1, errors: 0 }
     }
 
     /// Forgets the counters but not the errors, after a loss that was counted elsewhere.
@@ -150,10 +143,7 @@ impl Continuity {
 
     /// The streams with errors and how many each has.
     pub fn errors_by_pid(&self) -> impl Iterator<Item = (u16, u32)> {
-        (0_u16..)
-            .zip(&self.streams)
-            .filter(|(_, s)| s.errors > 0)
-            .map(|(pid, s)| (pid, s.errors))
+        (0_u16..).zip(&self.streams).filter(|(_, s)| s.errors > 0).map(|(pid, s)| (pid, s.errors))
     }
 }
 
@@ -205,18 +195,9 @@ mod tests {
     #[test]
     fn what_is_no_packet_is_refused() {
         assert_eq!(TsHeader::parse(&[]), Err(TsError::Length { length: 0 }));
-        assert_eq!(
-            TsHeader::parse(&[SYNC; 187]),
-            Err(TsError::Length { length: 187 })
-        );
-        assert_eq!(
-            TsHeader::parse(&[SYNC; 189]),
-            Err(TsError::Length { length: 189 })
-        );
-        assert_eq!(
-            TsHeader::parse(&[0; PACKET]),
-            Err(TsError::Sync { first: 0 })
-        );
+        assert_eq!(TsHeader::parse(&[SYNC; 187]), Err(TsError::Length { length: 187 }));
+        assert_eq!(TsHeader::parse(&[SYNC; 189]), Err(TsError::Length { length: 189 }));
+        assert_eq!(TsHeader::parse(&[0; PACKET]), Err(TsError::Sync { first: 0 }));
     }
 
     #[test]

@@ -34,9 +34,7 @@ pub(crate) fn request_id() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     // An odd multiplier makes this a permutation: no number comes twice.
-    let id = START
-        .wrapping_add(number)
-        .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let id = START.wrapping_add(number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     format!("{id:016x}")
 }
 
@@ -58,10 +56,7 @@ pub(crate) fn answer(
     retry_after: Duration,
 ) -> Response<ResponseBody> {
     let status = error.status();
-    let failed = Failed {
-        request_id: request_id(),
-        cause: chain(error),
-    };
+    let failed = Failed { request_id: request_id(), cause: chain(error) };
     let text = format!(
         "{} {}\n{}\nRequest {}\n",
         status.as_u16(),

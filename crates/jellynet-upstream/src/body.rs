@@ -55,9 +55,7 @@ pub enum BodyError {
 
 impl From<FramingError> for BodyError {
     fn from(error: FramingError) -> Self {
-        Self::Malformed {
-            what: error.to_string(),
-        }
+        Self::Malformed { what: error.to_string() }
     }
 }
 
@@ -81,11 +79,7 @@ struct Held {
 
 impl Held {
     fn new(upload: BoxUpload) -> Box<Self> {
-        Box::new(Self {
-            upload,
-            patience: Patience::default(),
-            left: LINGER_BYTES,
-        })
+        Box::new(Self { upload, patience: Patience::default(), left: LINGER_BYTES })
     }
 
     /// Ready when the client has sent it all, or enough of it, or took too long.
@@ -119,12 +113,7 @@ pub(crate) struct Stream {
 
 impl ResponseBody {
     pub(crate) const fn whole(bytes: Bytes, flight: Option<Gauge>) -> Self {
-        Self {
-            front: bytes,
-            kind: Kind::Whole,
-            held: None,
-            _flight: flight,
-        }
+        Self { front: bytes, kind: Kind::Whole, held: None, _flight: flight }
     }
 
     pub(crate) fn stream(stream: Stream, flight: Gauge) -> Self {
@@ -138,12 +127,7 @@ impl ResponseBody {
 
     /// A body that breaks off behind `front`.
     pub(crate) const fn broken(front: Bytes, error: BodyError) -> Self {
-        Self {
-            front,
-            kind: Kind::Broken(Some(error)),
-            held: None,
-            _flight: None,
-        }
+        Self { front, kind: Kind::Broken(Some(error)), held: None, _flight: None }
     }
 
     /// Keeps the request's body until this one is over.
@@ -341,9 +325,8 @@ impl Patience {
     /// Ready when `limit` went by since the first poll after [`Self::rest`].
     pub(crate) fn poll(&mut self, limit: Duration, cx: &mut Context<'_>) -> Poll<()> {
         let since = *self.since.get_or_insert_with(Instant::now);
-        let timer = self
-            .timer
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(since + limit)));
+        let timer =
+            self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(since + limit)));
         loop {
             ready!(timer.as_mut().poll(cx));
             if timer.deadline() >= since + limit {

@@ -97,12 +97,7 @@ pub(crate) struct Conn {
 
 impl Conn {
     pub(crate) fn new(io: Io, open: &Counter) -> Self {
-        Self {
-            io,
-            buffer: BytesMut::new(),
-            read_size: MIN_READ,
-            _open: open.enter(),
-        }
+        Self { io, buffer: BytesMut::new(), read_size: MIN_READ, _open: open.enter() }
     }
 
     /// Reads once into the buffer; 0 is the end.

@@ -20,10 +20,7 @@ pub(crate) async fn connect(config: &UpstreamConfig) -> Result<Io, ForwardError>
     match config.url.target() {
         Target::Ip(ip, port) => tcp(SocketAddr::new(*ip, *port), config).await,
         Target::Name(name, port) => {
-            let resolve = |source| ForwardError::Resolve {
-                name: name.to_string(),
-                source,
-            };
+            let resolve = |source| ForwardError::Resolve { name: name.to_string(), source };
             let lookup = lookup_host((&**name, *port));
             let addresses = match timeout(config.connect_timeout, lookup).await {
                 Ok(addresses) => addresses.map_err(resolve)?,
@@ -40,10 +37,9 @@ pub(crate) async fn connect(config: &UpstreamConfig) -> Result<Io, ForwardError>
         }
         Target::Unix(path) => match UnixStream::connect(path).await {
             Ok(stream) => Ok(Io::Unix(stream)),
-            Err(source) => Err(ForwardError::Connect {
-                address: path.display().to_string(),
-                source,
-            }),
+            Err(source) => {
+                Err(ForwardError::Connect { address: path.display().to_string(), source })
+            }
         },
     }
 }
@@ -57,13 +53,7 @@ async fn tcp(address: SocketAddr, config: &UpstreamConfig) -> Result<Io, Forward
             let _ = socket2::SockRef::from(&stream).set_tcp_keepalive(&keepalive);
             Ok(Io::Tcp(stream))
         }
-        Ok(Err(source)) => Err(ForwardError::Connect {
-            address: address.to_string(),
-            source,
-        }),
-        Err(_) => Err(ForwardError::ConnectTimeout {
-            address,
-            after: config.connect_timeout,
-        }),
+        Ok(Err(source)) => Err(ForwardError::Connect { address: address.to_string(), source }),
+        Err(_) => Err(ForwardError::ConnectTimeout { address, after: config.connect_timeout }),
     }
 }

@@ -89,10 +89,7 @@ impl ForwardError {
     /// Whether nothing listens there (rather than that one exchange failed).
     #[must_use]
     pub const fn is_down(&self) -> bool {
-        matches!(
-            self,
-            Self::Resolve { .. } | Self::Connect { .. } | Self::ConnectTimeout { .. }
-        )
+        matches!(self, Self::Resolve { .. } | Self::Connect { .. } | Self::ConnectTimeout { .. })
     }
 }
 

@@ -154,11 +154,7 @@ impl Run<'_, '_> {
         if self.write_error.is_some() {
             return Ok(());
         }
-        while let Some(rest) = self
-            .exchange
-            .head
-            .get(self.wrote..)
-            .filter(|rest| !rest.is_empty())
+        while let Some(rest) = self.exchange.head.get(self.wrote..).filter(|rest| !rest.is_empty())
         {
             match Pin::new(&mut conn.io).poll_write(cx, rest) {
                 Poll::Ready(Ok(count)) if count > 0 => self.wrote += count,

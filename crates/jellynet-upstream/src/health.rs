@@ -53,11 +53,7 @@ pub struct Identity {
     #[serde(rename = "ProductName", alias = "productName", default)]
     pub product_name: String,
     /// `StartupWizardCompleted`, where it is told.
-    #[serde(
-        rename = "StartupWizardCompleted",
-        alias = "startupWizardCompleted",
-        default
-    )]
+    #[serde(rename = "StartupWizardCompleted", alias = "startupWizardCompleted", default)]
     pub startup_wizard_completed: Option<bool>,
 }
 
@@ -114,10 +110,7 @@ pub(crate) struct Health {
 
 impl Default for Health {
     fn default() -> Self {
-        Self {
-            status: watch::Sender::new(Status::default()),
-            hurry: Notify::new(),
-        }
+        Self { status: watch::Sender::new(Status::default()), hurry: Notify::new() }
     }
 }
 

@@ -37,9 +37,7 @@ impl LocalAddress {
         let path = path.trim_end_matches('/');
         let from = path.len().saturating_sub(PATH.len());
         let asks = parts.method == Method::GET
-            && path
-                .get(from..)
-                .is_some_and(|end| end.eq_ignore_ascii_case(PATH));
+            && path.get(from..).is_some_and(|end| end.eq_ignore_ascii_case(PATH));
         if asks { (self.0)(parts) } else { None }
     }
 }
@@ -185,23 +183,11 @@ mod tests {
     #[test]
     fn only_the_outermost_member_is_found() {
         for (text, expected) in [
-            (
-                r#"{"LocalAddress":"http://a","Id":"1"}"#,
-                Some(r#""http://a""#),
-            ),
-            (
-                "{ \"Id\" : \"1\" ,\n\"LocalAddress\" : null }",
-                Some("null"),
-            ),
+            (r#"{"LocalAddress":"http://a","Id":"1"}"#, Some(r#""http://a""#)),
+            ("{ \"Id\" : \"1\" ,\n\"LocalAddress\" : null }", Some("null")),
             (r#"{"localAddress":"a\"b"}"#, Some(r#""a\"b""#)),
-            (
-                r#"{"A":{"LocalAddress":"x"},"B":[1,{"c":"]"}],"LocalAddress":"y"}"#,
-                Some(r#""y""#),
-            ),
-            (
-                r#"{"A":true,"B":-1.5e3,"LocalAddress":"y"}"#,
-                Some(r#""y""#),
-            ),
+            (r#"{"A":{"LocalAddress":"x"},"B":[1,{"c":"]"}],"LocalAddress":"y"}"#, Some(r#""y""#)),
+            (r#"{"A":true,"B":-1.5e3,"LocalAddress":"y"}"#, Some(r#""y""#)),
             (r#"{"LocalAddress":5}"#, None),
             (r#"{"LocalAddress":{"x":1}}"#, None),
             (r#"{"Id":"LocalAddress"}"#, None),

@@ -86,9 +86,7 @@ fn plain(inner: &str) -> String {
 
 fn strip_ignore_case<'t>(text: &'t str, start: &str) -> Option<&'t str> {
     let head = text.get(..start.len())?;
-    head.eq_ignore_ascii_case(start)
-        .then(|| text.get(start.len()..))
-        .flatten()
+    head.eq_ignore_ascii_case(start).then(|| text.get(start.len()..)).flatten()
 }
 
 #[cfg(test)]
@@ -128,10 +126,7 @@ mod tests {
     #[test]
     fn the_path_of_a_cookie_loses_the_upstreams() {
         let cookie = |text| cookie(text, "/app");
-        assert_eq!(
-            cookie("a=b; Path=/app; Secure").as_deref(),
-            Some("a=b; Path=/; Secure")
-        );
+        assert_eq!(cookie("a=b; Path=/app; Secure").as_deref(), Some("a=b; Path=/; Secure"));
         assert_eq!(cookie("a=b;path=/app/x").as_deref(), Some("a=b;path=/x"));
         assert_eq!(cookie("path=/app; Path=/"), None);
     }

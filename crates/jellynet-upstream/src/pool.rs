@@ -24,11 +24,7 @@ struct Idle {
 
 impl Pool {
     pub(crate) const fn new(max: usize, timeout: Duration) -> Self {
-        Self {
-            idle: Mutex::new(VecDeque::new()),
-            max,
-            timeout,
-        }
+        Self { idle: Mutex::new(VecDeque::new()), max, timeout }
     }
 
     /// Takes the connection that was used last and is still good; drops the dead on the way.
@@ -53,9 +49,7 @@ impl Pool {
         if idle.len() > self.max {
             idle.pop_front();
         }
-        while idle
-            .front()
-            .is_some_and(|oldest| since.duration_since(oldest.since) >= self.timeout)
+        while idle.front().is_some_and(|oldest| since.duration_since(oldest.since) >= self.timeout)
         {
             idle.pop_front();
         }
@@ -64,8 +58,7 @@ impl Pool {
     /// Drops what waited too long or was closed by the other end.
     pub(crate) fn prune(&self) {
         let timeout = self.timeout;
-        self.lock()
-            .retain(|idle| idle.since.elapsed() < timeout && idle.conn.is_fresh());
+        self.lock().retain(|idle| idle.since.elapsed() < timeout && idle.conn.is_fresh());
     }
 
     pub(crate) fn clear(&self) {

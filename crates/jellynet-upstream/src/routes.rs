@@ -27,12 +27,7 @@ impl RouteMatch {
     /// Only requests for this host, or for hosts below it where it begins with `*.`.
     #[must_use]
     pub fn with_host(mut self, host: &str) -> Self {
-        self.host = Some(
-            host.trim()
-                .trim_end_matches('.')
-                .to_ascii_lowercase()
-                .into(),
-        );
+        self.host = Some(host.trim().trim_end_matches('.').to_ascii_lowercase().into());
         self
     }
 
@@ -65,8 +60,7 @@ impl RouteMatch {
 /// Whether `host` ends with `.end` and has something before it.
 fn is_below(host: &str, end: &str) -> bool {
     let cut = host.len().checked_sub(end.len()).filter(|&cut| cut > 0);
-    cut.and_then(|cut| host.get(cut..))
-        .is_some_and(|tail| tail.eq_ignore_ascii_case(end))
+    cut.and_then(|cut| host.get(cut..)).is_some_and(|tail| tail.eq_ignore_ascii_case(end))
 }
 
 /// Routes to several of something: upstreams, with what stands before them.
@@ -94,9 +88,7 @@ impl<T> Routes<T> {
     /// Takes the routes in the order in which they were configured.
     #[must_use]
     pub fn new(entries: impl IntoIterator<Item = (RouteMatch, T)>) -> Self {
-        Self {
-            entries: entries.into_iter().collect(),
-        }
+        Self { entries: entries.into_iter().collect() }
     }
 
     /// Chooses for a request: `host` as in `Host` or the target (with or without port), `path`
@@ -158,11 +150,7 @@ mod tests {
             (None, "/a", Some(0)),
             (None, "/", None),
         ] {
-            assert_eq!(
-                routes.choose(host, path).copied(),
-                expected,
-                "{host:?} {path}"
-            );
+            assert_eq!(routes.choose(host, path).copied(), expected, "{host:?} {path}");
         }
     }
 }

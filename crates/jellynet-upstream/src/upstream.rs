@@ -133,9 +133,7 @@ impl Upstream {
         let (length, mut upload) = request_body(body);
         match self.hand_over(parts, length, &mut upload).await {
             Ok(response) => response,
-            Err(error) => self
-                .refuse(&error, &method)
-                .map(|body| body.holding(upload)),
+            Err(error) => self.refuse(&error, &method).map(|body| body.holding(upload)),
         }
     }
 
@@ -167,18 +165,13 @@ impl Upstream {
     ) -> Result<Response<ResponseBody>, ForwardError> {
         let flight = self.shared.counters.request();
         if parts.method == Method::CONNECT {
-            return Err(ForwardError::Request {
-                what: "it asks for a tunnel",
-            });
+            return Err(ForwardError::Request { what: "it asks for a tunnel" });
         }
         let client = take_upgrade(&mut parts);
         let published = self.shared.published.as_ref();
         let local_address = published.and_then(|published| published.wanted(&parts));
-        let options = HeadOptions {
-            length,
-            upgrade: client.is_some(),
-            plain: local_address.is_some(),
-        };
+        let options =
+            HeadOptions { length, upgrade: client.is_some(), plain: local_address.is_some() };
         let mut head = BytesMut::with_capacity(1024);
         encode(&mut head, &parts, &self.shared.config, options)?;
         let exchange = Exchange {
@@ -240,9 +233,9 @@ impl Upstream {
         let mut headers = head.headers;
         unmap(&mut headers, &self.shared.config.url);
         let here = match head.framing {
-            Framing::Length(left) => usize::try_from(left)
-                .ok()
-                .filter(|&left| left <= conn.buffer.len()),
+            Framing::Length(left) => {
+                usize::try_from(left).ok().filter(|&left| left <= conn.buffer.len())
+            }
             Framing::Chunked(_) | Framing::Close => None,
         };
         let body = match here {
@@ -365,11 +358,7 @@ fn take_upgrade(parts: &mut Parts) -> Option<OnUpgrade> {
         && has_token(&parts.headers, &header::CONNECTION, "upgrade")
         // `h2c` would change what the connection carries for good; it is between neighbours.
         && !has_token(&parts.headers, &header::UPGRADE, "h2c");
-    if asked {
-        parts.extensions.remove::<OnUpgrade>()
-    } else {
-        None
-    }
+    if asked { parts.extensions.remove::<OnUpgrade>() } else { None }
 }
 
 /// The body with its length, as the upstream is told.

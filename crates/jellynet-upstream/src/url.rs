@@ -128,32 +128,23 @@ impl FromStr for UpstreamUrl {
                 what: "a query or fragment",
             });
         }
-        let target = target(authority).ok_or_else(|| ParseUpstreamUrlError::Authority {
-            value: value.to_owned(),
-        })?;
-        Ok(Self {
-            target,
-            authority: authority.into(),
-            path: plain_path(path)?.into(),
-        })
+        let target = target(authority)
+            .ok_or_else(|| ParseUpstreamUrlError::Authority { value: value.to_owned() })?;
+        Ok(Self { target, authority: authority.into(), path: plain_path(path)?.into() })
     }
 }
 
 fn strip_scheme(value: &str) -> Option<&str> {
     const SCHEME: &str = "http://";
     let head = value.get(..SCHEME.len())?;
-    head.eq_ignore_ascii_case(SCHEME)
-        .then(|| value.get(SCHEME.len()..))
-        .flatten()
+    head.eq_ignore_ascii_case(SCHEME).then(|| value.get(SCHEME.len()..)).flatten()
 }
 
 fn unix(value: &str, socket: &str) -> Result<UpstreamUrl, ParseUpstreamUrlError> {
     let (socket, path) = socket.split_once(':').unwrap_or((socket, ""));
     let socket = socket.strip_prefix("//").unwrap_or(socket);
     if !socket.starts_with('/') || socket.len() < 2 {
-        return Err(ParseUpstreamUrlError::Socket {
-            value: value.to_owned(),
-        });
+        return Err(ParseUpstreamUrlError::Socket { value: value.to_owned() });
     }
     Ok(UpstreamUrl {
         target: Target::Unix(socket.into()),
@@ -167,10 +158,7 @@ fn target(authority: &str) -> Option<Target> {
     let port = match authority.rsplit_once(':') {
         Some((_, digits)) if !authority.ends_with(']') => {
             // `u16::from_str` would take a sign.
-            let digits = digits
-                .bytes()
-                .all(|byte| byte.is_ascii_digit())
-                .then_some(digits)?;
+            let digits = digits.bytes().all(|byte| byte.is_ascii_digit()).then_some(digits)?;
             digits.parse().ok().filter(|&port| port != 0)?
         }
         _ => 80,
@@ -190,17 +178,9 @@ fn plain_path(path: &str) -> Result<&str, ParseUpstreamUrlError> {
         || (short.starts_with('/')
             && short.split('/').skip(1).all(|segment| {
                 !matches!(segment, "" | "." | "..")
-                    && segment
-                        .bytes()
-                        .all(|byte| byte.is_ascii_graphic() && byte != b'\\')
+                    && segment.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\')
             }));
-    if plain {
-        Ok(short)
-    } else {
-        Err(ParseUpstreamUrlError::Path {
-            path: path.to_owned(),
-        })
-    }
+    if plain { Ok(short) } else { Err(ParseUpstreamUrlError::Path { path: path.to_owned() }) }
 }
 
 #[cfg(test)]
@@ -210,26 +190,11 @@ mod tests {
     #[test]
     fn an_url_is_read_and_written_the_same() {
         for (written, shown, authority, path) in [
-            (
-                "http://127.0.0.1:8097",
-                "http://127.0.0.1:8097",
-                "127.0.0.1:8097",
-                "",
-            ),
+            ("http://127.0.0.1:8097", "http://127.0.0.1:8097", "127.0.0.1:8097", ""),
             ("HTTP://media.lan/", "http://media.lan", "media.lan", ""),
-            (
-                "http://[fd00::5]:8096/a/b/",
-                "http://[fd00::5]:8096/a/b",
-                "[fd00::5]:8096",
-                "/a/b",
-            ),
+            ("http://[fd00::5]:8096/a/b/", "http://[fd00::5]:8096/a/b", "[fd00::5]:8096", "/a/b"),
             ("unix:/run/x.sock", "unix:/run/x.sock", "localhost", ""),
-            (
-                "unix:/run/x.sock:/tv",
-                "unix:/run/x.sock:/tv",
-                "localhost",
-                "/tv",
-            ),
+            ("unix:/run/x.sock:/tv", "unix:/run/x.sock:/tv", "localhost", "/tv"),
         ] {
             let url: UpstreamUrl = written.parse().unwrap();
             assert_eq!(url.to_string(), shown);
@@ -260,10 +225,7 @@ mod tests {
                 "http://me:secret@media.lan/x",
                 "upstream `http://media.lan/x` has a user name: leave it out",
             ),
-            (
-                "http://a/?b",
-                "upstream `http://a/?b` has a query or fragment: leave it out",
-            ),
+            ("http://a/?b", "upstream `http://a/?b` has a query or fragment: leave it out"),
             (
                 "http://a/b/../c",
                 "upstream path `/b/../c` is not plain: write it without `//`, `.`, `..` and spaces",

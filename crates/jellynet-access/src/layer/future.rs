@@ -27,17 +27,11 @@ pin_project! {
 
 impl<F, R> ResponseFuture<F, R> {
     pub(super) const fn passed(future: F) -> Self {
-        Self {
-            kind: Kind::Passed { future },
-        }
+        Self { kind: Kind::Passed { future } }
     }
 
     pub(super) const fn refused(response: Response<R>) -> Self {
-        Self {
-            kind: Kind::Refused {
-                response: Some(response),
-            },
-        }
+        Self { kind: Kind::Refused { response: Some(response) } }
     }
 }
 

@@ -37,8 +37,7 @@ struct Peer(Option<PeerAddr>, Option<ClientAddr>);
 impl Peer {
     fn ip(&self) -> Option<IpAddr> {
         let direct = self.1.filter(|client| client.is_direct());
-        self.0
-            .map_or_else(|| direct.map(|client| client.ip), PeerAddr::ip)
+        self.0.map_or_else(|| direct.map(|client| client.ip), PeerAddr::ip)
     }
 }
 

@@ -49,11 +49,7 @@ fn request(client: Option<(&str, Provenance)>, peer: Option<PeerAddr>) -> Reques
     if let Some((ip, provenance)) = client {
         let ip = ip.parse().unwrap();
         let port = None;
-        request.extensions_mut().insert(ClientAddr {
-            ip,
-            port,
-            provenance,
-        });
+        request.extensions_mut().insert(ClientAddr { ip, port, provenance });
     }
     if let Some(peer) = peer {
         request.extensions_mut().insert(peer);
@@ -64,9 +60,7 @@ fn request(client: Option<(&str, Provenance)>, peer: Option<PeerAddr>) -> Reques
 /// Refuses requests of every kind; the clients that a ban is for come first.
 async fn refuse_some() {
     const FORWARDED: Provenance = Provenance::Forwarded { hops: 1 };
-    const PROXY_ONLY: Provenance = Provenance::ProxyOnly {
-        reason: ProxyOnlyReason::Missing,
-    };
+    const PROXY_ONLY: Provenance = Provenance::ProxyOnly { reason: ProxyOnlyReason::Missing };
     let inet = |text: &str| Some(PeerAddr::inet(text.parse().unwrap()));
     let proxy = inet("10.0.0.2:4711");
     let block = RemoteFilter::parse(FilterMode::Block, ["203.0.113.0/24", "2001:db8::/32"]);
@@ -80,10 +74,7 @@ async fn refuse_some() {
         request(Some(("10.0.0.2", PROXY_ONLY)), proxy),
         request(None, Some(PeerAddr::Unix)),
         request(None, None),
-        request(
-            Some(("192.168.1.1", Provenance::Direct)),
-            inet("192.168.1.1:4711"),
-        ),
+        request(Some(("192.168.1.1", Provenance::Direct)), inet("192.168.1.1:4711")),
     ] {
         let application =
             service_fn(async |_: Request<()>| Ok::<_, Infallible>(Response::new(String::new())));
@@ -95,9 +86,7 @@ const BANNED: [&str; 4] = ["203.0.113.9", "2001:db8::9", "203.0.113.10", "203.0.
 
 async fn log(json: bool) -> String {
     let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_writer(log.clone())
-        .with_ansi(false);
+    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false);
     let dispatch = if json {
         tracing::Dispatch::new(subscriber.json().finish())
     } else {
@@ -114,11 +103,8 @@ async fn log(json: bool) -> String {
 #[tokio::test]
 async fn the_line_is_stable() {
     let text = log(false).await;
-    let lines: Vec<_> = text
-        .lines()
-        .filter_map(|line| line.split_once(" WARN "))
-        .map(|(_, line)| line)
-        .collect();
+    let lines: Vec<_> =
+        text.lines().filter_map(|line| line.split_once(" WARN ")).map(|(_, line)| line).collect();
     assert_eq!(
         lines,
         [
@@ -156,11 +142,7 @@ async fn fail2ban_finds_the_clients_and_nobody_else() {
         let output = process.output();
         fs::remove_file(&file).unwrap();
         assert!(status.success(), "{output}\n{text}");
-        let found: Vec<_> = output
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty())
-            .collect();
+        let found: Vec<_> = output.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
         assert_eq!(found, BANNED, "{text}");
     }
 }

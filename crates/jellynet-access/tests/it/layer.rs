@@ -56,10 +56,7 @@ async fn who_may_not_gets_a_short_answer_and_nothing_else() {
     ] {
         let (response, seen) = answer(&layer, request).await;
         assert_eq!((response.status(), seen), (StatusCode::FORBIDDEN, 0));
-        assert_eq!(
-            response.headers()["content-type"],
-            "text/plain; charset=utf-8"
-        );
+        assert_eq!(response.headers()["content-type"], "text/plain; charset=utf-8");
         assert_eq!(response.headers()["cache-control"], "no-store");
         assert!(response.body().len() < 100);
         let decision = response.extensions().get::<Decision>().unwrap();
@@ -83,22 +80,10 @@ async fn every_reason_is_counted() {
     let counters = Counters::default();
     let policy = Policy::default().with_remote_access(false);
     let layer = AccessLayer::new(policy).with_counters(counters.clone());
-    for peer in [
-        "127.0.0.1:1",
-        "203.0.113.9:1",
-        "203.0.113.9:2",
-        "10.0.0.1:1",
-    ] {
+    for peer in ["127.0.0.1:1", "203.0.113.9:1", "203.0.113.9:2", "10.0.0.1:1"] {
         answer(&layer, from(peer)).await;
     }
     let counted: Vec<_> = counters.iter().filter(|(_, count)| *count > 0).collect();
-    assert_eq!(
-        counted,
-        [
-            (Reason::Loopback, 1),
-            (Reason::Lan, 1),
-            (Reason::RemoteDisabled, 2)
-        ]
-    );
+    assert_eq!(counted, [(Reason::Loopback, 1), (Reason::Lan, 1), (Reason::RemoteDisabled, 2)]);
     assert_eq!(layer.counters().iter().len(), Reason::ALL.len());
 }

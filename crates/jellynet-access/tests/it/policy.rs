@@ -8,16 +8,10 @@ use proptest::prelude::*;
 
 const DIRECT: Provenance = Provenance::Direct;
 const FORWARDED: Provenance = Provenance::Forwarded { hops: 1 };
-const PROXY_ONLY: Provenance = Provenance::ProxyOnly {
-    reason: ProxyOnlyReason::Missing,
-};
+const PROXY_ONLY: Provenance = Provenance::ProxyOnly { reason: ProxyOnlyReason::Missing };
 
 fn client(ip: &str, provenance: Provenance) -> Option<ClientAddr> {
-    Some(ClientAddr {
-        ip: ip.parse().unwrap(),
-        port: None,
-        provenance,
-    })
+    Some(ClientAddr { ip: ip.parse().unwrap(), port: None, provenance })
 }
 
 fn filter(mode: FilterMode, entries: &[&str]) -> Option<RemoteFilter> {
@@ -32,47 +26,17 @@ fn the_default_is_jellyfins() {
         ("127.8.9.1", DIRECT, Reason::Loopback, "this host"),
         ("::1", DIRECT, Reason::Loopback, "this host"),
         ("192.168.1.5", DIRECT, Reason::Lan, "RFC 1918"),
-        (
-            "192.168.1.5",
-            FORWARDED,
-            Reason::Lan,
-            "on the LAN, through a proxy",
-        ),
+        ("192.168.1.5", FORWARDED, Reason::Lan, "on the LAN, through a proxy"),
         ("fe80::1", DIRECT, Reason::Lan, "link-local"),
         ("fd12::1", FORWARDED, Reason::Lan, "unique local"),
-        (
-            "169.254.1.1",
-            DIRECT,
-            Reason::Remote,
-            "not in Jellyfin's default",
-        ),
+        ("169.254.1.1", DIRECT, Reason::Remote, "not in Jellyfin's default"),
         ("100.64.0.1", DIRECT, Reason::Remote, "shared by strangers"),
         ("203.0.113.9", FORWARDED, Reason::Remote, "the world"),
-        (
-            "127.0.0.1",
-            FORWARDED,
-            Reason::Remote,
-            "the proxy's host, not this one",
-        ),
+        ("127.0.0.1", FORWARDED, Reason::Remote, "the proxy's host, not this one"),
         ("::1", FORWARDED, Reason::Remote, "the same in IPv6"),
-        (
-            "127.0.0.1",
-            PROXY_ONLY,
-            Reason::Remote,
-            "a proxy on this host that names nobody",
-        ),
-        (
-            "192.168.1.2",
-            PROXY_ONLY,
-            Reason::Remote,
-            "a proxy on the LAN that names nobody",
-        ),
-        (
-            "0.0.0.0",
-            PROXY_ONLY,
-            Reason::Remote,
-            "a proxy on a Unix socket that names nobody",
-        ),
+        ("127.0.0.1", PROXY_ONLY, Reason::Remote, "a proxy on this host that names nobody"),
+        ("192.168.1.2", PROXY_ONLY, Reason::Remote, "a proxy on the LAN that names nobody"),
+        ("0.0.0.0", PROXY_ONLY, Reason::Remote, "a proxy on a Unix socket that names nobody"),
     ] {
         let decision = policy.decide(client(ip, provenance), None);
         assert_eq!(decision.reason, expected, "{why}");
@@ -83,15 +47,8 @@ fn the_default_is_jellyfins() {
 
 #[test]
 fn remote_clients_are_filtered_and_local_ones_are_not() {
-    let lan = || {
-        Lan::parse(["192.168.0.0/16", "!192.168.66.0/24"])
-            .unwrap()
-            .subnets()
-    };
-    let allow = filter(
-        FilterMode::Allow,
-        &["203.0.113.0/24", "!203.0.113.66", "127.0.0.0/8"],
-    );
+    let lan = || Lan::parse(["192.168.0.0/16", "!192.168.66.0/24"]).unwrap().subnets();
+    let allow = filter(FilterMode::Allow, &["203.0.113.0/24", "!203.0.113.66", "127.0.0.0/8"]);
     let block = filter(FilterMode::Block, &["203.0.113.0/24", "192.168.1.0/24"]);
     let open = Policy::new(lan());
     let off = open.clone().with_remote_access(false);
@@ -100,125 +57,23 @@ fn remote_clients_are_filtered_and_local_ones_are_not() {
     let both = off.clone().with_filter(allow);
     for (policy, ip, provenance, expected, why) in [
         (&off, "192.168.1.1", DIRECT, Reason::Lan, "on the LAN"),
-        (
-            &off,
-            "127.0.0.1",
-            DIRECT,
-            Reason::Loopback,
-            "not in the list, and yet let in",
-        ),
-        (
-            &off,
-            "192.168.66.1",
-            DIRECT,
-            Reason::RemoteDisabled,
-            "excluded from the LAN",
-        ),
-        (
-            &off,
-            "203.0.113.1",
-            FORWARDED,
-            Reason::RemoteDisabled,
-            "remote",
-        ),
-        (
-            &off,
-            "10.0.0.1",
-            DIRECT,
-            Reason::RemoteDisabled,
-            "private is not implied",
-        ),
-        (
-            &off,
-            "192.168.1.1",
-            PROXY_ONLY,
-            Reason::RemoteDisabled,
-            "a proxy on the LAN",
-        ),
-        (
-            &off,
-            "127.0.0.1",
-            PROXY_ONLY,
-            Reason::RemoteDisabled,
-            "a proxy on this host",
-        ),
-        (
-            &off,
-            "127.0.0.1",
-            FORWARDED,
-            Reason::RemoteDisabled,
-            "loopback by hearsay",
-        ),
-        (
-            &both,
-            "203.0.113.1",
-            DIRECT,
-            Reason::RemoteDisabled,
-            "off comes before the list",
-        ),
-        (
-            &allowing,
-            "203.0.113.1",
-            FORWARDED,
-            Reason::AllowListed,
-            "in the list",
-        ),
-        (
-            &allowing,
-            "203.0.113.66",
-            FORWARDED,
-            Reason::NotAllowListed,
-            "excluded from it",
-        ),
-        (
-            &allowing,
-            "198.51.100.1",
-            DIRECT,
-            Reason::NotAllowListed,
-            "not in the list",
-        ),
-        (
-            &allowing,
-            "192.168.1.1",
-            DIRECT,
-            Reason::Lan,
-            "the list is for remote clients",
-        ),
-        (
-            &allowing,
-            "203.0.113.1",
-            PROXY_ONLY,
-            Reason::ClientUnknown,
-            "no client to look up",
-        ),
-        (
-            &blocking,
-            "203.0.113.1",
-            FORWARDED,
-            Reason::BlockListed,
-            "in the list",
-        ),
-        (
-            &blocking,
-            "198.51.100.1",
-            DIRECT,
-            Reason::Remote,
-            "not in the list",
-        ),
-        (
-            &blocking,
-            "192.168.1.1",
-            DIRECT,
-            Reason::Lan,
-            "local clients are never blocked",
-        ),
-        (
-            &blocking,
-            "198.51.100.1",
-            PROXY_ONLY,
-            Reason::ClientUnknown,
-            "it may be a blocked one",
-        ),
+        (&off, "127.0.0.1", DIRECT, Reason::Loopback, "not in the list, and yet let in"),
+        (&off, "192.168.66.1", DIRECT, Reason::RemoteDisabled, "excluded from the LAN"),
+        (&off, "203.0.113.1", FORWARDED, Reason::RemoteDisabled, "remote"),
+        (&off, "10.0.0.1", DIRECT, Reason::RemoteDisabled, "private is not implied"),
+        (&off, "192.168.1.1", PROXY_ONLY, Reason::RemoteDisabled, "a proxy on the LAN"),
+        (&off, "127.0.0.1", PROXY_ONLY, Reason::RemoteDisabled, "a proxy on this host"),
+        (&off, "127.0.0.1", FORWARDED, Reason::RemoteDisabled, "loopback by hearsay"),
+        (&both, "203.0.113.1", DIRECT, Reason::RemoteDisabled, "off comes before the list"),
+        (&allowing, "203.0.113.1", FORWARDED, Reason::AllowListed, "in the list"),
+        (&allowing, "203.0.113.66", FORWARDED, Reason::NotAllowListed, "excluded from it"),
+        (&allowing, "198.51.100.1", DIRECT, Reason::NotAllowListed, "not in the list"),
+        (&allowing, "192.168.1.1", DIRECT, Reason::Lan, "the list is for remote clients"),
+        (&allowing, "203.0.113.1", PROXY_ONLY, Reason::ClientUnknown, "no client to look up"),
+        (&blocking, "203.0.113.1", FORWARDED, Reason::BlockListed, "in the list"),
+        (&blocking, "198.51.100.1", DIRECT, Reason::Remote, "not in the list"),
+        (&blocking, "192.168.1.1", DIRECT, Reason::Lan, "local clients are never blocked"),
+        (&blocking, "198.51.100.1", PROXY_ONLY, Reason::ClientUnknown, "it may be a blocked one"),
         (&open, "203.0.113.1", DIRECT, Reason::Remote, "no list"),
     ] {
         let decision = policy.decide(client(ip, provenance), None);
@@ -232,39 +87,17 @@ fn who_is_unknown_stays_out() {
     let policy = Policy::default();
     let peer = |text: &str| Some(PeerAddr::inet(text.parse().unwrap()));
     assert_eq!(policy.decide(None, None).reason, Reason::NoAddress);
-    assert_eq!(
-        policy.decide(None, peer("192.168.1.1:1")).reason,
-        Reason::Lan
-    );
-    assert_eq!(
-        policy.decide(None, peer("[::ffff:127.0.0.1]:1")).reason,
-        Reason::Loopback
-    );
+    assert_eq!(policy.decide(None, peer("192.168.1.1:1")).reason, Reason::Lan);
+    assert_eq!(policy.decide(None, peer("[::ffff:127.0.0.1]:1")).reason, Reason::Loopback);
     let remote = policy.decide(client("203.0.113.9", FORWARDED), peer("127.0.0.1:1"));
-    assert_eq!(
-        remote.reason,
-        Reason::Remote,
-        "the client counts, not the peer"
-    );
+    assert_eq!(remote.reason, Reason::Remote, "the client counts, not the peer");
 
-    let blocking = policy
-        .clone()
-        .with_filter(filter(FilterMode::Block, &["203.0.113.0/24"]));
+    let blocking = policy.clone().with_filter(filter(FilterMode::Block, &["203.0.113.0/24"]));
     for (policy, unix, expected, why) in [
-        (
-            &policy,
-            UnixPeers::Refuse,
-            Reason::UnixPeerRefused,
-            "the default",
-        ),
+        (&policy, UnixPeers::Refuse, Reason::UnixPeerRefused, "the default"),
         (&policy, UnixPeers::Local, Reason::UnixPeer, "chosen"),
         (&policy, UnixPeers::Remote, Reason::Remote, "chosen"),
-        (
-            &blocking,
-            UnixPeers::Remote,
-            Reason::ClientUnknown,
-            "no address to look up",
-        ),
+        (&blocking, UnixPeers::Remote, Reason::ClientUnknown, "no address to look up"),
     ] {
         let policy = policy.clone().with_unix_peers(unix);
         let decision = policy.decide(None, Some(PeerAddr::Unix));
@@ -279,15 +112,9 @@ fn a_cleared_filter_is_gone_and_an_empty_set_is_not() {
     let stranger = client("198.51.100.1", DIRECT);
     assert!(!allowing.decide(stranger, None).allowed);
     let cleared = allowing.with_filter(filter(FilterMode::Allow, &[]));
-    assert!(
-        cleared.decide(stranger, None).allowed,
-        "as in Jellyfin, but at once"
-    );
+    assert!(cleared.decide(stranger, None).allowed, "as in Jellyfin, but at once");
     let nobody = cleared.with_filter(RemoteFilter::allow(Default::default()));
-    assert!(
-        !nobody.decide(stranger, None).allowed,
-        "an empty allow list lets nobody in"
-    );
+    assert!(!nobody.decide(stranger, None).allowed, "an empty allow list lets nobody in");
 }
 
 #[test]

@@ -57,10 +57,7 @@ async fn lines(format: Format, read_body: bool) -> (String, String) {
         MeasureLayer::new("http", metrics.listener("http"), log).layer(service_fn(answer));
     let response = service.oneshot(request()).await.unwrap();
     if read_body {
-        assert_eq!(
-            response.into_body().collect().await.unwrap().to_bytes(),
-            "hello"
-        );
+        assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "hello");
     } else {
         assert!(metrics.encode().contains("in_flight{listener=\"http\"} 1"));
         drop(response);
@@ -119,15 +116,9 @@ fn the_administrator_gets_an_answer_of_now() {
         },
         || serde_json::json!({ "version": 1 }),
     );
-    assert_eq!(
-        admin.answer(&Method::GET, "/ready").status(),
-        StatusCode::SERVICE_UNAVAILABLE
-    );
+    assert_eq!(admin.answer(&Method::GET, "/ready").status(), StatusCode::SERVICE_UNAVAILABLE);
     *up.lock().unwrap() = true;
-    assert_eq!(
-        admin.answer(&Method::GET, "/ready").status(),
-        StatusCode::OK
-    );
+    assert_eq!(admin.answer(&Method::GET, "/ready").status(), StatusCode::OK);
     for (method, path, status) in [
         (Method::GET, "/live", 200),
         (Method::HEAD, "/metrics", 200),
@@ -135,10 +126,6 @@ fn the_administrator_gets_an_answer_of_now() {
         (Method::POST, "/live", 405),
         (Method::GET, "/else", 404),
     ] {
-        assert_eq!(
-            admin.answer(&method, path).status(),
-            status,
-            "{method} {path}"
-        );
+        assert_eq!(admin.answer(&method, path).status(), status, "{method} {path}");
     }
 }

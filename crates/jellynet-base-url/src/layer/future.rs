@@ -32,17 +32,11 @@ pin_project! {
 
 impl<F, R> ResponseFuture<F, R> {
     pub(super) const fn inner(future: F, mapping: Option<Mapping>) -> Self {
-        Self {
-            kind: Kind::Inner { future, mapping },
-        }
+        Self { kind: Kind::Inner { future, mapping } }
     }
 
     pub(super) const fn ready(response: Response<R>) -> Self {
-        Self {
-            kind: Kind::Ready {
-                response: Some(response),
-            },
-        }
+        Self { kind: Kind::Ready { response: Some(response) } }
     }
 }
 
@@ -82,10 +76,7 @@ impl Mapping {
     /// `None` where clients and application see the same paths.
     pub(super) fn new(shared: &Arc<Shared>, host: Option<HostOf>) -> Option<Self> {
         let same = shared.map.outside() == shared.map.inside();
-        (!same).then(|| Self {
-            shared: Arc::clone(shared),
-            host,
-        })
+        (!same).then(|| Self { shared: Arc::clone(shared), host })
     }
 
     fn apply(&self, headers: &mut HeaderMap) {

@@ -8,10 +8,7 @@ fn passing_and_refusing_allocate_nothing() {
     let previous = ["/old", "/older/one"].map(|path| path.parse::<BasePath>().unwrap());
     let router = Router::new("/jellyfin".parse().unwrap()).with_previous(previous);
     for (class, target) in [
-        (
-            RequestClass::Navigation,
-            "/jellyfin/Videos/1/stream.mkv?static=true",
-        ),
+        (RequestClass::Navigation, "/jellyfin/Videos/1/stream.mkv?static=true"),
         (RequestClass::Navigation, "/JELLYFIN/a/../b%20c"),
         (RequestClass::Other, "/j%65llyfin/socket"),
         (RequestClass::Other, "/old/Users/AuthenticateByName"),

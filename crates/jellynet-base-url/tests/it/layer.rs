@@ -47,29 +47,13 @@ fn layer(text: &str) -> BaseUrlLayer {
 async fn the_application_sees_the_inner_path_and_finds_the_original() {
     for (layer, target, body) in [
         (layer("/tv"), "/TV/x?y", "/x?y | /TV/x?y | -"),
-        (
-            layer("/tv"),
-            "http://tv.lan/tv/x",
-            "http://tv.lan/x | http://tv.lan/tv/x | -",
-        ),
+        (layer("/tv"), "http://tv.lan/tv/x", "http://tv.lan/x | http://tv.lan/tv/x | -"),
         (layer("/tv"), "/health", "/health | /health | -"),
         (layer(""), "/x", "/x | /x | -"),
-        (
-            layer("/tv").with_inside(base("/app")),
-            "/tv/x",
-            "/app/x | /tv/x | -",
-        ),
-        (
-            layer("/tv").with_inside(base("/app")),
-            "/health",
-            "/app/health | /health | -",
-        ),
+        (layer("/tv").with_inside(base("/app")), "/tv/x", "/app/x | /tv/x | -"),
+        (layer("/tv").with_inside(base("/app")), "/health", "/app/health | /health | -"),
         (layer("").with_inside(base("/app")), "/x", "/app/x | /x | -"),
-        (
-            layer("/tv").with_forwarded_prefix(),
-            "/tv/x",
-            "/x | /tv/x | /tv",
-        ),
+        (layer("/tv").with_forwarded_prefix(), "/tv/x", "/x | /tv/x | /tv"),
         (layer("").with_forwarded_prefix(), "/x", "/x | /x | -"),
     ] {
         let response = seen(layer, get(target).body(()).unwrap()).await;
@@ -129,12 +113,7 @@ fn only_what_a_browser_sends_to_show_a_page_is_a_navigation() {
         (Method::GET, ACCEPT, firefox, Navigation),
         (Method::HEAD, ACCEPT, "*/*", Navigation),
         (Method::GET, HOST, "no accept", Navigation),
-        (
-            Method::GET,
-            ACCEPT,
-            "Text/HTML;q=0.1, application/json",
-            Navigation,
-        ),
+        (Method::GET, ACCEPT, "Text/HTML;q=0.1, application/json", Navigation),
         (Method::GET, ACCEPT, "application/json, */*;q=0.8", Other),
         (Method::GET, ACCEPT, "image/avif,*/*;q=0.8", Other),
         (Method::GET, UPGRADE, "websocket", Other),
@@ -143,10 +122,6 @@ fn only_what_a_browser_sends_to_show_a_page_is_a_navigation() {
         (Method::CONNECT, ACCEPT, "*/*", Other),
     ] {
         let headers = HeaderMap::from_iter([(name, value.parse().unwrap())]);
-        assert_eq!(
-            RequestClass::of(&method, &headers),
-            class,
-            "{method} {value}"
-        );
+        assert_eq!(RequestClass::of(&method, &headers), class, "{method} {value}");
     }
 }

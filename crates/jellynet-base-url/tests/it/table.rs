@@ -34,98 +34,33 @@ fn one_segment_as_jellyfin_or_better() {
         &[
             (Navigation, "/", "302 jellyfin/web/", "Jellyfin: the same"),
             (Navigation, "", "302 jellyfin/web/", "Jellyfin: the same"),
-            (
-                Navigation,
-                "/?a=b",
-                "302 jellyfin/web/?a=b",
-                "Jellyfin: query lost",
-            ),
-            (
-                Navigation,
-                "/jellyfin",
-                "302 jellyfin/web/",
-                "Jellyfin: the same",
-            ),
+            (Navigation, "/?a=b", "302 jellyfin/web/?a=b", "Jellyfin: query lost"),
+            (Navigation, "/jellyfin", "302 jellyfin/web/", "Jellyfin: the same"),
             (Navigation, "/jellyfin/", "302 web/", "Jellyfin: the same"),
-            (
-                Navigation,
-                "/JELLYFIN/",
-                "302 web/",
-                "Jellyfin: `../jellyfin/web/`",
-            ),
+            (Navigation, "/JELLYFIN/", "302 web/", "Jellyfin: `../jellyfin/web/`"),
             (Navigation, "/jellyfin/x", "→ /x", "Jellyfin: the same"),
-            (
-                Navigation,
-                "/JELLYFIN/x?Y=%2f",
-                "→ /x?Y=%2f",
-                "raw, query and all",
-            ),
-            (
-                Navigation,
-                "/jellyfin/a%2Fb//c%20d",
-                "→ /a%2Fb//c%20d",
-                "raw, nothing decoded twice",
-            ),
+            (Navigation, "/JELLYFIN/x?Y=%2f", "→ /x?Y=%2f", "raw, query and all"),
+            (Navigation, "/jellyfin/a%2Fb//c%20d", "→ /a%2Fb//c%20d", "raw, nothing decoded twice"),
             (
                 Navigation,
                 "/jelly%66in/x",
                 "→ /x",
                 "an escape of an unreserved letter is the letter",
             ),
-            (
-                Navigation,
-                "/jellyfinx",
-                "404",
-                "Jellyfin: the same, by accident",
-            ),
-            (
-                Navigation,
-                "/jellyfin%2Fx",
-                "404",
-                "an encoded slash ends no segment",
-            ),
-            (
-                Navigation,
-                "/other/path?q",
-                "302 ../jellyfin/web/?q",
-                "Jellyfin: query lost",
-            ),
-            (
-                Navigation,
-                "//evil.com",
-                "302 ../jellyfin/web/",
-                "Jellyfin: the same",
-            ),
-            (
-                Navigation,
-                "/jellyfin//evil.com",
-                "→ //evil.com",
-                "a path, no host",
-            ),
+            (Navigation, "/jellyfinx", "404", "Jellyfin: the same, by accident"),
+            (Navigation, "/jellyfin%2Fx", "404", "an encoded slash ends no segment"),
+            (Navigation, "/other/path?q", "302 ../jellyfin/web/?q", "Jellyfin: query lost"),
+            (Navigation, "//evil.com", "302 ../jellyfin/web/", "Jellyfin: the same"),
+            (Navigation, "/jellyfin//evil.com", "→ //evil.com", "a path, no host"),
             (
                 Navigation,
                 "/%2e%2e/",
                 "302 /jellyfin/web/",
                 "Jellyfin: `jellyfin/web/`, a loop for some",
             ),
-            (
-                Navigation,
-                "/jellyfin/../x",
-                "302 /jellyfin/web/",
-                "climbs out: not under the base",
-            ),
-            (
-                Navigation,
-                "/jellyfin/%2E%2e%2Fx",
-                "302 /jellyfin/web/",
-                "however it is written",
-            ),
-            (
-                Navigation,
-                "/jellyfin/..\\x",
-                "302 /jellyfin/web/",
-                "however it is written",
-            ),
+            (Navigation, "/jellyfin/../x", "302 /jellyfin/web/", "climbs out: not under the base"),
+            (Navigation, "/jellyfin/%2E%2e%2Fx", "302 /jellyfin/web/", "however it is written"),
+            (Navigation, "/jellyfin/..\\x", "302 /jellyfin/web/", "however it is written"),
             (
                 Navigation,
                 "/jellyfin//../x",
@@ -139,23 +74,13 @@ fn one_segment_as_jellyfin_or_better() {
                 "stays under the base: raw",
             ),
             (Other, "/jellyfin/../x", "404", "climbs out"),
-            (
-                Other,
-                "/Users/AuthenticateByName",
-                "404",
-                "Jellyfin: 302, body lost",
-            ),
+            (Other, "/Users/AuthenticateByName", "404", "Jellyfin: 302, body lost"),
             (Other, "/socket", "404", "Jellyfin: 302, upgrade lost"),
             (Other, "/", "404", "Jellyfin: 302, body lost"),
             (Other, "/jellyfin", "→ /", "Jellyfin: 302, body lost"),
             (Other, "/jellyfin/", "→ /", "Jellyfin: 302, body lost"),
             (Other, "/jellyfin?a=b", "→ /?a=b", "the query needs a path"),
-            (
-                Other,
-                "/jellyfin/Users?a=b",
-                "→ /Users?a=b",
-                "below the base",
-            ),
+            (Other, "/jellyfin/Users?a=b", "→ /Users?a=b", "below the base"),
             (Other, "*", "→ *", "OPTIONS * asks the server"),
             (Navigation, "jellyfin/x", "404", "no origin form"),
         ],
@@ -172,12 +97,7 @@ fn two_segments_as_jellyfin() {
             (Navigation, "/a/b", "302 b/web/", "Jellyfin: the same"),
             (Navigation, "/a/b/", "302 web/", "Jellyfin: the same"),
             (Navigation, "/a/bc", "404", "Jellyfin: the same"),
-            (
-                Navigation,
-                "/a%2Fb/x",
-                "302 ../a/b/web/",
-                "an encoded slash separates nothing",
-            ),
+            (Navigation, "/a%2Fb/x", "302 ../a/b/web/", "an encoded slash separates nothing"),
         ],
     );
 }
@@ -190,12 +110,7 @@ fn no_prefix_at_all() {
             (Navigation, "/", "302 web/", "Jellyfin: the same"),
             (Navigation, "/?a", "302 web/?a", "Jellyfin: query lost"),
             (Navigation, "/health", "→ /health", "everything else passes"),
-            (
-                Navigation,
-                "/x/../../y",
-                "302 /web/",
-                "leads out of the root: nowhere",
-            ),
+            (Navigation, "/x/../../y", "302 /web/", "leads out of the root: nowhere"),
             (Other, "/", "→ /", "never redirected"),
             (Other, "/Users", "→ /Users", "everything else passes"),
         ],
@@ -207,31 +122,18 @@ fn prefixes_on_which_jellyfin_loops() {
     check(
         &router("/my tv"),
         &[
-            (
-                Navigation,
-                "/",
-                "302 my%20tv/web/",
-                "Jellyfin: endless 302 to itself",
-            ),
+            (Navigation, "/", "302 my%20tv/web/", "Jellyfin: endless 302 to itself"),
             (Navigation, "/MY%20TV/x", "→ /x", "Jellyfin: never reached"),
         ],
     );
     check(
         &router("/\u{fc}"),
         &[
-            (
-                Navigation,
-                "/",
-                "302 %C3%BC/web/",
-                "Jellyfin: endless 302 to itself",
-            ),
+            (Navigation, "/", "302 %C3%BC/web/", "Jellyfin: endless 302 to itself"),
             (Navigation, "/%c3%bc/x", "→ /x", "either case of the digits"),
         ],
     );
-    check(
-        &router("/tv:1"),
-        &[(Navigation, "/", "302 ./tv:1/web/", "`tv:` is no scheme")],
-    );
+    check(&router("/tv:1"), &[(Navigation, "/", "302 ./tv:1/web/", "`tv:` is no scheme")]);
 }
 
 #[test]
@@ -254,32 +156,14 @@ fn identity_health_and_devices_need_no_prefix() {
     .map(|(class, path)| (class, path, format!("→ {path}")))
     .collect();
     for (class, path, expected) in &rows {
-        check(
-            &router("/jellyfin"),
-            &[(*class, path, expected, "in place")],
-        );
+        check(&router("/jellyfin"), &[(*class, path, expected, "in place")]);
     }
     check(
         &router("/jellyfin"),
         &[
-            (
-                Navigation,
-                "/jellyfin/health",
-                "→ /health",
-                "and with the prefix",
-            ),
-            (
-                Navigation,
-                "/healthy",
-                "302 jellyfin/web/",
-                "that path alone",
-            ),
-            (
-                Navigation,
-                "/dlna/../admin",
-                "302 /jellyfin/web/",
-                "the subtree alone",
-            ),
+            (Navigation, "/jellyfin/health", "→ /health", "and with the prefix"),
+            (Navigation, "/healthy", "302 jellyfin/web/", "that path alone"),
+            (Navigation, "/dlna/../admin", "302 /jellyfin/web/", "the subtree alone"),
             (Other, "/dlnax", "404", "whole segments"),
         ],
     );
@@ -298,58 +182,18 @@ fn an_earlier_base_url_leads_to_the_present_one() {
     check(
         &router("/new").with_previous([base("/old"), base("/old/er")]),
         &[
-            (
-                Navigation,
-                "/old/a/b?c=d",
-                "302 ../../new/a/b?c=d",
-                "path and query kept",
-            ),
+            (Navigation, "/old/a/b?c=d", "302 ../../new/a/b?c=d", "path and query kept"),
             (Navigation, "/OLD/a", "302 ../new/a", "any letter case"),
             (Navigation, "/old", "302 new/web/", "the base itself"),
             (Navigation, "/old/", "302 ../new/web/", "the base itself"),
-            (
-                Navigation,
-                "/old/er/x",
-                "302 ../../new/x",
-                "the longest counts",
-            ),
-            (
-                Navigation,
-                "/old/System/Info/Public",
-                "→ /System/Info/Public",
-                "identity in place",
-            ),
-            (
-                Navigation,
-                "/old//evil.com",
-                "→ //evil.com",
-                "no reference can carry it",
-            ),
-            (
-                Navigation,
-                "/old/\\evil.com",
-                "→ /\\evil.com",
-                "no reference can carry it",
-            ),
-            (
-                Navigation,
-                "/old/a\r\nX: y",
-                "302 ../new/a%0D%0AX:%20y",
-                "no header is split",
-            ),
+            (Navigation, "/old/er/x", "302 ../../new/x", "the longest counts"),
+            (Navigation, "/old/System/Info/Public", "→ /System/Info/Public", "identity in place"),
+            (Navigation, "/old//evil.com", "→ //evil.com", "no reference can carry it"),
+            (Navigation, "/old/\\evil.com", "→ /\\evil.com", "no reference can carry it"),
+            (Navigation, "/old/a\r\nX: y", "302 ../new/a%0D%0AX:%20y", "no header is split"),
             (Navigation, "/older", "302 new/web/", "not an earlier one"),
-            (
-                Other,
-                "/old/Users/AuthenticateByName",
-                "→ /Users/AuthenticateByName",
-                "body kept",
-            ),
-            (
-                Other,
-                "/old/socket?api_key=1",
-                "→ /socket?api_key=1",
-                "upgrade kept",
-            ),
+            (Other, "/old/Users/AuthenticateByName", "→ /Users/AuthenticateByName", "body kept"),
+            (Other, "/old/socket?api_key=1", "→ /socket?api_key=1", "upgrade kept"),
             (Other, "/old", "→ /", "served in place"),
         ],
     );
@@ -360,12 +204,7 @@ fn a_base_url_can_be_removed() {
     check(
         &router("").with_previous([base("/jellyfin")]),
         &[
-            (
-                Navigation,
-                "/jellyfin/web/index.html?x",
-                "302 ../../web/index.html?x",
-                "to the root",
-            ),
+            (Navigation, "/jellyfin/web/index.html?x", "302 ../../web/index.html?x", "to the root"),
             (Navigation, "/jellyfin", "302 web/", "the base itself"),
             (Navigation, "/jellyfin/", "302 ../web/", "the base itself"),
             (Navigation, "/web/", "→ /web/", "the root passes"),
@@ -380,49 +219,24 @@ fn a_base_url_can_be_added_and_moved_down() {
     check(
         &router("/jellyfin").with_previous([base("/")]),
         &[
-            (
-                Navigation,
-                "/web/index.html?x",
-                "302 ../jellyfin/web/index.html?x",
-                "under the base",
-            ),
+            (Navigation, "/web/index.html?x", "302 ../jellyfin/web/index.html?x", "under the base"),
             (Navigation, "/", "302 jellyfin/web/", "the base itself"),
-            (
-                Navigation,
-                "/jellyfin/web/",
-                "→ /web/",
-                "the base counts first",
-            ),
+            (Navigation, "/jellyfin/web/", "→ /web/", "the base counts first"),
             (Navigation, "/health", "→ /health", "identity in place"),
-            (
-                Other,
-                "/Items",
-                "→ /Items",
-                "clients configured before keep working",
-            ),
+            (Other, "/Items", "→ /Items", "clients configured before keep working"),
         ],
     );
     check(
         &router("/tv").with_previous([base("/tv/jellyfin")]),
         &[
-            (
-                Navigation,
-                "/tv/jellyfin/web/",
-                "302 ../../web/",
-                "the longest counts",
-            ),
+            (Navigation, "/tv/jellyfin/web/", "302 ../../web/", "the longest counts"),
             (Navigation, "/tv/web/", "→ /web/", "the base"),
         ],
     );
     check(
         &router("/tv/jellyfin").with_previous([base("/tv")]),
         &[
-            (
-                Navigation,
-                "/tv/web/",
-                "302 ../jellyfin/web/",
-                "the earlier one",
-            ),
+            (Navigation, "/tv/web/", "302 ../jellyfin/web/", "the earlier one"),
             (Navigation, "/tv/jellyfin/web/", "→ /web/", "the base"),
         ],
     );
@@ -434,12 +248,7 @@ fn without_a_default_path_the_application_answers_at_the_base() {
         &router("/jellyfin").with_default_path(DefaultPath::none()),
         &[
             (Navigation, "/jellyfin/", "→ /", "the application's page"),
-            (
-                Navigation,
-                "/jellyfin",
-                "302 jellyfin/",
-                "so that its relative links work",
-            ),
+            (Navigation, "/jellyfin", "302 jellyfin/", "so that its relative links work"),
             (Navigation, "/", "302 jellyfin/", "to the application"),
         ],
     );

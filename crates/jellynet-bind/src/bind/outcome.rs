@@ -94,16 +94,10 @@ impl Outcome {
 impl Slot {
     pub(crate) fn outcome(&self, requests: &[Request]) -> Outcome {
         let kind = match &self.state {
-            SlotState::Open(socket) => OutcomeKind::Listening {
-                addr: socket.addr.clone(),
-            },
+            SlotState::Open(socket) => OutcomeKind::Listening { addr: socket.addr.clone() },
             SlotState::Waiting(why) => OutcomeKind::Waiting { why: why.clone() },
-            SlotState::Lacking => OutcomeKind::Lacking {
-                endpoint: self.endpoint.clone(),
-            },
-            SlotState::Failed(error) => OutcomeKind::Failed {
-                error: Arc::clone(error),
-            },
+            SlotState::Lacking => OutcomeKind::Lacking { endpoint: self.endpoint.clone() },
+            SlotState::Failed(error) => OutcomeKind::Failed { error: Arc::clone(error) },
         };
         Outcome::new(requests, self.request, kind)
     }
@@ -122,10 +116,7 @@ impl fmt::Display for OutcomeKind {
             Self::Lost { addr } => write!(f, "the address went: {addr}"),
             Self::Waiting { why } => write!(f, "waiting: {why}"),
             Self::Lacking { endpoint } => {
-                write!(
-                    f,
-                    "not on {endpoint}: this system has not that address family"
-                )
+                write!(f, "not on {endpoint}: this system has not that address family")
             }
             Self::Failed { error } => f.write_str(&error.line()),
         }

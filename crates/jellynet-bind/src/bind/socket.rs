@@ -62,9 +62,7 @@ impl StdListener {
         if let Some(path) = unix.as_pathname() {
             return Ok(BoundAddr::Unix(UnixName::Path(path.to_owned())));
         }
-        let name = unix
-            .as_abstract_name()
-            .ok_or(io::ErrorKind::AddrNotAvailable)?;
+        let name = unix.as_abstract_name().ok_or(io::ErrorKind::AddrNotAvailable)?;
         let name = String::from_utf8_lossy(name).into_owned();
         Ok(BoundAddr::Unix(UnixName::Abstract(name)))
     }

@@ -23,9 +23,9 @@ pub(super) fn listen(value: &str) -> Result<Listen, ParseListenError> {
     }
     if let Some(number) = value.strip_prefix("fd:") {
         let fd = number.parse().ok().filter(|fd| *fd >= 3);
-        return fd.map(Listen::Fd).ok_or_else(|| ParseListenError::BadFd {
-            value: value.to_owned(),
-        });
+        return fd
+            .map(Listen::Fd)
+            .ok_or_else(|| ParseListenError::BadFd { value: value.to_owned() });
     }
     if let Some((_, rest)) = value.split_once("://") {
         return Err(ParseListenError::Url {
@@ -34,9 +34,7 @@ pub(super) fn listen(value: &str) -> Result<Listen, ParseListenError> {
         });
     }
     if value.starts_with('/') {
-        return Err(ParseListenError::BarePath {
-            value: value.to_owned(),
-        });
+        return Err(ParseListenError::BarePath { value: value.to_owned() });
     }
     host_and_port(value)
 }
@@ -45,13 +43,9 @@ pub(super) fn listen(value: &str) -> Result<Listen, ParseListenError> {
 fn systemd(value: &str, name: &str) -> Result<Listen, ParseListenError> {
     let usable = |b: u8| b.is_ascii_graphic() && b != b':';
     if name.is_empty() || name.len() > 255 || !name.bytes().all(usable) {
-        return Err(ParseListenError::BadSocketName {
-            value: value.to_owned(),
-        });
+        return Err(ParseListenError::BadSocketName { value: value.to_owned() });
     }
-    Ok(Listen::Systemd {
-        name: Some(name.to_owned()),
-    })
+    Ok(Listen::Systemd { name: Some(name.to_owned()) })
 }
 
 fn host_and_port(value: &str) -> Result<Listen, ParseListenError> {
@@ -78,14 +72,9 @@ fn host_and_port(value: &str) -> Result<Listen, ParseListenError> {
 
 fn no_port(value: &str) -> ParseListenError {
     if value.bytes().all(|b| b.is_ascii_digit()) {
-        return ParseListenError::OnlyPort {
-            value: value.to_owned(),
-        };
+        return ParseListenError::OnlyPort { value: value.to_owned() };
     }
-    ParseListenError::NoPort {
-        value: value.to_owned(),
-        remedy: format!("{value}:8096"),
-    }
+    ParseListenError::NoPort { value: value.to_owned(), remedy: format!("{value}:8096") }
 }
 
 fn parse_port(value: &str, port: &str) -> Result<u16, ParseListenError> {
@@ -94,19 +83,13 @@ fn parse_port(value: &str, port: &str) -> Result<u16, ParseListenError> {
     port.parse()
         .ok()
         .filter(|_| digits)
-        .ok_or_else(|| ParseListenError::BadPort {
-            value: value.to_owned(),
-            port: port.to_owned(),
-        })
+        .ok_or_else(|| ParseListenError::BadPort { value: value.to_owned(), port: port.to_owned() })
 }
 
 /// An IPv4 address, `*`, `localhost` or an interface.
 fn named(value: &str, host: &str, port: u16) -> Result<Listen, ParseListenError> {
     if host.is_empty() || host == "*" {
-        return Ok(Listen::Wildcard {
-            families: Families::Both,
-            port,
-        });
+        return Ok(Listen::Wildcard { families: Families::Both, port });
     }
     if host.eq_ignore_ascii_case("localhost") {
         return Ok(Listen::Loopback { port });
@@ -115,20 +98,12 @@ fn named(value: &str, host: &str, port: u16) -> Result<Listen, ParseListenError>
         return address(value, IpAddr::V4(ip), None, port);
     }
     if host.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
-        return Err(ParseListenError::BadIpv4 {
-            value: value.to_owned(),
-        });
+        return Err(ParseListenError::BadIpv4 { value: value.to_owned() });
     }
     if !is_interface_name(host) {
-        return Err(ParseListenError::NotAnInterface {
-            value: value.to_owned(),
-            port,
-        });
+        return Err(ParseListenError::NotAnInterface { value: value.to_owned(), port });
     }
-    Ok(Listen::Interface {
-        name: host.to_owned(),
-        port,
-    })
+    Ok(Listen::Interface { name: host.to_owned(), port })
 }
 
 /// What Linux takes as a name (`dev_valid_name`): up to 15 bytes, no slash, colon or white space.
@@ -138,9 +113,7 @@ fn is_interface_name(name: &str) -> bool {
 }
 
 fn bracketed(value: &str, rest: &str) -> Result<Listen, ParseListenError> {
-    let bad = || ParseListenError::BadBrackets {
-        value: value.to_owned(),
-    };
+    let bad = || ParseListenError::BadBrackets { value: value.to_owned() };
     let (inside, after) = rest.split_once(']').ok_or_else(bad)?;
     let (ip, zone) = match inside.split_once('%') {
         Some((ip, zone)) if is_interface_name(zone) => (ip, Some(zone)),
@@ -184,11 +157,7 @@ fn address(
         });
     }
     if ip.is_unspecified() {
-        let families = if ip.is_ipv4() {
-            Families::V4
-        } else {
-            Families::V6
-        };
+        let families = if ip.is_ipv4() { Families::V4 } else { Families::V6 };
         return Ok(Listen::Wildcard { families, port });
     }
     if link_local && zone.is_none() {
@@ -197,11 +166,7 @@ fn address(
             remedy: format!("[{ip}%eth0]:{port}"),
         });
     }
-    Ok(Listen::Address {
-        ip,
-        zone: zone.map(str::to_owned),
-        port,
-    })
+    Ok(Listen::Address { ip, zone: zone.map(str::to_owned), port })
 }
 
 #[cfg(test)]
@@ -246,31 +211,13 @@ mod tests {
     #[test]
     fn a_bad_text_is_named_with_its_reason_and_remedy() {
         for (text, message) in [
-            (
-                "",
-                "the listener is empty: write an address and a port, such as `*:8096`",
-            ),
-            (
-                "8096",
-                "`8096` names no address, only a port: write `*:8096`",
-            ),
+            ("", "the listener is empty: write an address and a port, such as `*:8096`"),
+            ("8096", "`8096` names no address, only a port: write `*:8096`"),
             ("eth0", "`eth0` has no port: write `eth0:8096`"),
-            (
-                "[fd00::5]",
-                "`[fd00::5]` has no port: write `[fd00::5]:8096`",
-            ),
-            (
-                "*:99999",
-                "`*:99999` has a bad port `99999`: a port is a number from 0 to 65535",
-            ),
-            (
-                "*:+80",
-                "`*:+80` has a bad port `+80`: a port is a number from 0 to 65535",
-            ),
-            (
-                "fd00::5",
-                "`fd00::5` has an IPv6 address without brackets: write `[fd00::5]:8096`",
-            ),
+            ("[fd00::5]", "`[fd00::5]` has no port: write `[fd00::5]:8096`"),
+            ("*:99999", "`*:99999` has a bad port `99999`: a port is a number from 0 to 65535"),
+            ("*:+80", "`*:+80` has a bad port `+80`: a port is a number from 0 to 65535"),
+            ("fd00::5", "`fd00::5` has an IPv6 address without brackets: write `[fd00::5]:8096`"),
             (
                 "fd00::5%x:80",
                 "`fd00::5%x:80` has an IPv6 address without brackets: write `[fd00::5%x]:80`",
@@ -303,10 +250,7 @@ mod tests {
                 "http://192.0.2.1:80/x",
                 "`http://192.0.2.1:80/x` is a URL: write only the address and port, as in `192.0.2.1:80`",
             ),
-            (
-                "/run/x.sock",
-                "`/run/x.sock` is a path: write `unix:/run/x.sock`",
-            ),
+            ("/run/x.sock", "`/run/x.sock` is a path: write `unix:/run/x.sock`"),
             (
                 "unix:x.sock",
                 "`unix:x.sock` has no absolute path: write `unix:/run/NAME.sock`, or `unix:@NAME` for an abstract one",

@@ -53,12 +53,7 @@ impl UnixListen {
     }
 
     const fn new(name: UnixName) -> Self {
-        Self {
-            name,
-            mode: Self::DEFAULT_MODE,
-            user: None,
-            group: None,
-        }
+        Self { name, mode: Self::DEFAULT_MODE, user: None, group: None }
     }
 
     /// The same socket with other permission bits.
@@ -79,9 +74,7 @@ impl UnixListen {
             return Ok(unix);
         };
         if matches!(unix.name, UnixName::Abstract(_)) {
-            return Err(ParseListenError::AbstractSetting {
-                value: value.to_owned(),
-            });
+            return Err(ParseListenError::AbstractSetting { value: value.to_owned() });
         }
         let mut seen = Vec::new();
         for setting in settings.split('&') {
@@ -115,9 +108,7 @@ impl UnixListen {
                 (UnixName::Path(PathBuf::from(name)), name.len())
             }
             Some(_) | None => {
-                return Err(ParseListenError::NoPath {
-                    value: value.to_owned(),
-                });
+                return Err(ParseListenError::NoPath { value: value.to_owned() });
             }
         };
         if length > LONGEST_PATH {
@@ -136,10 +127,7 @@ fn parse_mode(value: &str, text: &str) -> Result<u32, ParseListenError> {
     let mode = u32::from_str_radix(digits, 8).ok();
     let plain = digits.bytes().all(|b| b.is_ascii_digit());
     mode.filter(|mode| plain && *mode <= 0o777)
-        .ok_or_else(|| ParseListenError::BadMode {
-            value: value.to_owned(),
-            mode: text.to_owned(),
-        })
+        .ok_or_else(|| ParseListenError::BadMode { value: value.to_owned(), mode: text.to_owned() })
 }
 
 impl Account {

@@ -142,10 +142,7 @@ impl fmt::Debug for Facts {
 }
 
 fn aborted() -> io::Error {
-    io::Error::new(
-        io::ErrorKind::ConnectionAborted,
-        "the server's time to drain is over",
-    )
+    io::Error::new(io::ErrorKind::ConnectionAborted, "the server's time to drain is over")
 }
 
 impl AsyncRead for Connection {

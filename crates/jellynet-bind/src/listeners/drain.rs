@@ -57,12 +57,7 @@ impl fmt::Display for DrainReport {
             self.cut(),
             self.took.as_secs_f32()
         )?;
-        for Drained {
-            name,
-            finished,
-            cut,
-        } in self.names.iter().filter(|n| n.cut > 0)
-        {
+        for Drained { name, finished, cut } in self.names.iter().filter(|n| n.cut > 0) {
             write!(f, "; {name}: {finished} finished, {cut} cut")?;
         }
         Ok(())
@@ -87,11 +82,7 @@ impl Handle {
         let names = shared.names().iter().zip(before).map(|(counts, before)| {
             let (cut, total) = open_and_total(counts);
             let had = before.0 + total.saturating_sub(before.1);
-            Drained {
-                name: Arc::clone(&counts.name),
-                finished: had.saturating_sub(cut),
-                cut,
-            }
+            Drained { name: Arc::clone(&counts.name), finished: had.saturating_sub(cut), cut }
         });
         let names = names.collect();
         let took = start.elapsed();
@@ -102,10 +93,7 @@ impl Handle {
 }
 
 fn open_and_total(counts: &super::shared::Counts) -> (u64, u64) {
-    (
-        counts.open.load(Ordering::SeqCst) as u64,
-        counts.total.load(Ordering::SeqCst),
-    )
+    (counts.open.load(Ordering::SeqCst) as u64, counts.total.load(Ordering::SeqCst))
 }
 
 async fn settled(shared: &Shared) {

@@ -41,13 +41,8 @@ impl Listeners {
             self.adjust(index, interfaces);
         }
         self.forget_unwanted();
-        let new: Vec<PlannedSocket> = self
-            .plan
-            .sockets
-            .iter()
-            .filter(|p| !self.has(p))
-            .cloned()
-            .collect();
+        let new: Vec<PlannedSocket> =
+            self.plan.sockets.iter().filter(|p| !self.has(p)).cloned().collect();
         for planned in new {
             for slot in self.opener.attempt(&planned, true) {
                 self.tell_slot(&slot);
@@ -93,11 +88,8 @@ impl Listeners {
                 (false, None) => {
                     // The address of eth0 that is now eth1's is not eth0's business for a moment.
                     let moved = matches!(&open.addr, BoundAddr::Inet(a) if interfaces.holding(a.ip()).is_some());
-                    let grace = if moved {
-                        std::time::Duration::ZERO
-                    } else {
-                        self.options.lost_grace
-                    };
+                    let grace =
+                        if moved { std::time::Duration::ZERO } else { self.options.lost_grace };
                     open.closes_at = Some(Instant::now() + grace);
                     let addr = open.addr.clone();
                     self.shared.tell(Event::AddrLost { name: name(), addr });
@@ -123,9 +115,7 @@ impl Listeners {
                 continue;
             };
             match &line.state {
-                LineState::Shut(ShutLine {
-                    retry: Some(retry), ..
-                }) if retry.at <= now => {
+                LineState::Shut(ShutLine { retry: Some(retry), .. }) if retry.at <= now => {
                     self.retry(index);
                     changed = true;
                 }
@@ -150,10 +140,8 @@ impl Listeners {
         let LineState::Open(open) = &line.state else {
             return;
         };
-        self.shared.tell(Event::Closed {
-            name: Arc::clone(&line.counts.name),
-            addr: open.addr.clone(),
-        });
+        self.shared
+            .tell(Event::Closed { name: Arc::clone(&line.counts.name), addr: open.addr.clone() });
         let why = match &line.planned.endpoint {
             Endpoint::Tcp(addr) => line.planned.presence.wait_reason(*addr),
             Endpoint::Unix(_) | Endpoint::Systemd(_) | Endpoint::Fd(_) => None,
@@ -207,11 +195,7 @@ impl Listeners {
         let Some((planned, counts)) = planned.cloned().zip(self.shared.counts(&name)) else {
             return;
         };
-        self.lines.push(Line {
-            planned,
-            counts,
-            state: LineState::from_slot(slot.state),
-        });
+        self.lines.push(Line { planned, counts, state: LineState::from_slot(slot.state) });
     }
 
     fn name(&self, request: usize) -> Arc<str> {
@@ -231,18 +215,9 @@ fn planned_as<'a>(plan: &'a BindPlan, socket: &PlannedSocket) -> Option<&'a Plan
 fn slot_event(slot: &Slot, name: &Arc<str>) -> Option<Event> {
     let name = Arc::clone(name);
     Some(match &slot.state {
-        SlotState::Open(socket) => Event::BoundNew {
-            name,
-            addr: socket.addr.clone(),
-        },
-        SlotState::Waiting(why) => Event::Waiting {
-            name,
-            why: why.clone(),
-        },
-        SlotState::Failed(error) => Event::Failed {
-            name,
-            error: Arc::clone(error),
-        },
+        SlotState::Open(socket) => Event::BoundNew { name, addr: socket.addr.clone() },
+        SlotState::Waiting(why) => Event::Waiting { name, why: why.clone() },
+        SlotState::Failed(error) => Event::Failed { name, error: Arc::clone(error) },
         SlotState::Lacking => return None,
     })
 }

@@ -67,10 +67,7 @@ impl<L: RawAccept> Intake<L> {
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Taken<L::Io>> {
-        if self
-            .paused_until
-            .is_some_and(|until| until > Instant::now())
-        {
+        if self.paused_until.is_some_and(|until| until > Instant::now()) {
             return Poll::Pending;
         }
         loop {
@@ -197,10 +194,7 @@ mod tests {
             Err(Errno::PERM),
             Ok(7),
         ]);
-        assert!(matches!(
-            look(&mut intake).await,
-            Poll::Ready(Taken::Connection(7))
-        ));
+        assert!(matches!(look(&mut intake).await, Poll::Ready(Taken::Connection(7))));
     }
 
     #[tokio::test(start_paused = true)]
@@ -220,14 +214,8 @@ mod tests {
         }
         assert_eq!(start.elapsed(), Duration::from_millis(3500));
         assert_eq!(told, 1);
-        assert!(matches!(
-            look(&mut intake).await,
-            Poll::Ready(Taken::Connection(1))
-        ));
-        assert!(matches!(
-            look(&mut intake).await,
-            Poll::Ready(Taken::Resumed)
-        ));
+        assert!(matches!(look(&mut intake).await, Poll::Ready(Taken::Connection(1))));
+        assert!(matches!(look(&mut intake).await, Poll::Ready(Taken::Resumed)));
         assert!(look(&mut intake).await.is_pending());
         assert_eq!(intake.wake_at(), None);
     }
@@ -251,14 +239,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn endless_failures_pause_too_and_a_broken_socket_is_given_up() {
         let mut intake = script((0..200).map(|_| Err(Errno::CONNABORTED)));
-        assert!(matches!(
-            look(&mut intake).await,
-            Poll::Ready(Taken::Paused { .. })
-        ));
+        assert!(matches!(look(&mut intake).await, Poll::Ready(Taken::Paused { .. })));
         let mut intake = script([Err(Errno::BADF)]);
-        assert!(matches!(
-            look(&mut intake).await,
-            Poll::Ready(Taken::Broken(_))
-        ));
+        assert!(matches!(look(&mut intake).await, Poll::Ready(Taken::Broken(_))));
     }
 }

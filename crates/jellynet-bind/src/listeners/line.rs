@@ -62,18 +62,12 @@ pub(super) struct Retry {
 
 impl Retry {
     fn first() -> Self {
-        Self {
-            at: Instant::now() + RETRY.0,
-            delay: RETRY.0,
-        }
+        Self { at: Instant::now() + RETRY.0, delay: RETRY.0 }
     }
 
     pub(super) fn next(self) -> Self {
         let delay = (self.delay * 2).min(RETRY.1);
-        Self {
-            at: Instant::now() + delay,
-            delay,
-        }
+        Self { at: Instant::now() + delay, delay }
     }
 }
 
@@ -92,20 +86,14 @@ impl Line {
 
     pub(super) fn outcome(&self, requests: &[Request]) -> Outcome {
         let kind = match &self.state {
-            LineState::Open(OpenLine {
-                closes_at: None,
-                addr,
-                ..
-            }) => OutcomeKind::Listening { addr: addr.clone() },
+            LineState::Open(OpenLine { closes_at: None, addr, .. }) => {
+                OutcomeKind::Listening { addr: addr.clone() }
+            }
             LineState::Open(OpenLine { addr, .. }) => OutcomeKind::Lost { addr: addr.clone() },
             LineState::Shut(ShutLine { why, .. }) => match why {
                 Shut::Waiting(why) => OutcomeKind::Waiting { why: why.clone() },
-                Shut::Lacking => OutcomeKind::Lacking {
-                    endpoint: self.planned.endpoint.clone(),
-                },
-                Shut::Failed(error) => OutcomeKind::Failed {
-                    error: Arc::clone(error),
-                },
+                Shut::Lacking => OutcomeKind::Lacking { endpoint: self.planned.endpoint.clone() },
+                Shut::Failed(error) => OutcomeKind::Failed { error: Arc::clone(error) },
             },
         };
         Outcome::new(requests, self.planned.request, kind)
@@ -130,19 +118,11 @@ impl LineState {
             Shut::Lacking => false,
             Shut::Failed(error) => error.is_transient(),
         };
-        Self::Shut(ShutLine {
-            why,
-            retry: again.then(Retry::first),
-        })
+        Self::Shut(ShutLine { why, retry: again.then(Retry::first) })
     }
 
     fn open(socket: BoundSocket) -> Self {
-        let BoundSocket {
-            addr,
-            listener,
-            file,
-            ..
-        } = socket;
+        let BoundSocket { addr, listener, file, .. } = socket;
         let local = match &addr {
             BoundAddr::Inet(inet) if !inet.ip().is_unspecified() => Some(LocalAddr::new(*inet)),
             BoundAddr::Inet(_) | BoundAddr::Unix(_) | BoundAddr::Fd(_) => None,

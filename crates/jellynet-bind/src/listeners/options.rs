@@ -13,9 +13,6 @@ pub struct AcceptOptions {
 
 impl Default for AcceptOptions {
     fn default() -> Self {
-        Self {
-            max_connections: 16_384,
-            lost_grace: Duration::from_secs(3),
-        }
+        Self { max_connections: 16_384, lost_grace: Duration::from_secs(3) }
     }
 }

@@ -13,9 +13,8 @@ fn loopback() -> InterfaceTable {
 
 /// An interface whose addresses this host can bind, because all of 127/8 is local.
 fn with(addresses: &[&str]) -> InterfaceTable {
-    let vpn = addresses.iter().fold(Interface::new("vpn0", 9), |i, a| {
-        i.with_address(a.parse().unwrap())
-    });
+    let vpn =
+        addresses.iter().fold(Interface::new("vpn0", 9), |i, a| i.with_address(a.parse().unwrap()));
     InterfaceTable::new([Interface::loopback(1), vpn])
 }
 
@@ -24,15 +23,10 @@ fn listening(outcomes: &[Outcome]) -> Vec<String> {
 }
 
 fn on_loopback(options: AcceptOptions) -> (Listeners, std::net::SocketAddr) {
-    let bound = Bind::new()
-        .listen("http", "127.0.0.1:0".parse().unwrap())
-        .bind(&loopback());
+    let bound = Bind::new().listen("http", "127.0.0.1:0".parse().unwrap()).bind(&loopback());
     let listeners = Listeners::with_options(bound, Interfaces::fixed(loopback()), options);
     let outcomes = listeners.outcomes();
-    let crate::OutcomeKind::Listening {
-        addr: BoundAddr::Inet(addr),
-    } = outcomes[0].kind
-    else {
+    let crate::OutcomeKind::Listening { addr: BoundAddr::Inet(addr) } = outcomes[0].kind else {
         panic!("{outcomes:?}");
     };
     (listeners, addr)
@@ -63,10 +57,7 @@ async fn a_connection_knows_both_its_ends_and_its_name() {
 
 #[tokio::test]
 async fn the_limit_leaves_connections_in_the_queue_until_one_ends() {
-    let options = AcceptOptions {
-        max_connections: 1,
-        ..AcceptOptions::default()
-    };
+    let options = AcceptOptions { max_connections: 1, ..AcceptOptions::default() };
     let (mut listeners, addr) = on_loopback(options);
     let _first = TcpStream::connect(addr).await.unwrap();
     let _second = TcpStream::connect(addr).await.unwrap();
@@ -99,18 +90,13 @@ impl Looked {
 
 #[tokio::test]
 async fn sockets_follow_the_addresses_of_an_interface() {
-    let bound = Bind::new()
-        .listen("http", "vpn0:0".parse().unwrap())
-        .bind(&loopback());
+    let bound = Bind::new().listen("http", "vpn0:0".parse().unwrap()).bind(&loopback());
     assert!(!bound.is_listening() && !bound.has_failures());
     let (sender, interfaces) = Interfaces::channel(loopback());
     let mut listeners = Listeners::new(bound, interfaces);
     let handle = listeners.handle();
     let mut events = handle.events();
-    assert_eq!(
-        listening(&handle.outcomes()),
-        ["http: waiting: interface vpn0 is not there yet"]
-    );
+    assert_eq!(listening(&handle.outcomes()), ["http: waiting: interface vpn0 is not there yet"]);
     let accepting = tokio::spawn(async move {
         listeners.accept().await;
         listeners
@@ -144,9 +130,7 @@ async fn sockets_follow_the_addresses_of_an_interface() {
 #[tokio::test(start_paused = true)]
 async fn a_lost_socket_closes_after_its_grace_unless_the_address_is_back() {
     let table = with(&["127.9.1.1/24", "127.9.1.2/24"]);
-    let bound = Bind::new()
-        .listen("http", "vpn0:0".parse().unwrap())
-        .bind(&table);
+    let bound = Bind::new().listen("http", "vpn0:0".parse().unwrap()).bind(&table);
     let (sender, interfaces) = Interfaces::channel(table.clone());
     let mut listeners = Listeners::new(bound, interfaces);
     let handle = listeners.handle();
@@ -173,15 +157,10 @@ async fn a_lost_socket_closes_after_its_grace_unless_the_address_is_back() {
 async fn a_busy_port_is_opened_when_it_becomes_free() {
     let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = other.local_addr().unwrap();
-    let bound = Bind::new()
-        .listen("http", addr.to_string().parse().unwrap())
-        .bind(&loopback());
+    let bound = Bind::new().listen("http", addr.to_string().parse().unwrap()).bind(&loopback());
     assert!(bound.has_failures());
     let line = bound.outcomes()[0].to_string();
-    assert!(
-        line.contains("this process itself") && line.contains("os error 98"),
-        "{line}"
-    );
+    assert!(line.contains("this process itself") && line.contains("os error 98"), "{line}");
     let mut listeners = Listeners::new(bound, Interfaces::fixed(loopback()));
     let mut events = listeners.handle().events();
     tokio::select! {

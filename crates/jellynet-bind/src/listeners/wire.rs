@@ -40,9 +40,9 @@ impl RawAccept for Wire {
             Self::Tcp(tcp) => tcp
                 .poll_accept(cx)
                 .map_ok(|(stream, peer)| (Stream::Tcp(stream), PeerAddr::inet(peer))),
-            Self::Unix(unix) => unix
-                .poll_accept(cx)
-                .map_ok(|(stream, _)| (Stream::Unix(stream), PeerAddr::Unix)),
+            Self::Unix(unix) => {
+                unix.poll_accept(cx).map_ok(|(stream, _)| (Stream::Unix(stream), PeerAddr::Unix))
+            }
         }
     }
 }

@@ -21,10 +21,7 @@ pub(crate) struct Passed {
 impl Passed {
     /// Takes the sockets of this name, or all that are left.
     pub(crate) fn take(&mut self, name: Option<&str>) -> Result<Vec<RawFd>, BindError> {
-        let fail = |problem| BindError::NotPassed {
-            name: name.map(str::to_owned),
-            problem,
-        };
+        let fail = |problem| BindError::NotPassed { name: name.map(str::to_owned), problem };
         if self.read.is_none() {
             let all = from_environment();
             self.free = all.iter().flatten().map(|(fd, _)| *fd).collect();
@@ -47,10 +44,7 @@ impl Passed {
             let names = all.iter().map(|(_, n)| n.clone()).collect();
             return Err(fail(ActivationProblem::OtherNames(names)));
         }
-        let taken: Vec<RawFd> = named
-            .into_iter()
-            .filter(|fd| self.free.contains(fd))
-            .collect();
+        let taken: Vec<RawFd> = named.into_iter().filter(|fd| self.free.contains(fd)).collect();
         if taken.is_empty() {
             return Err(fail(ActivationProblem::Taken));
         }
@@ -62,9 +56,7 @@ impl Passed {
 /// Reads `LISTEN_FDS`, `LISTEN_PID` and `LISTEN_FDNAMES`, marks the descriptors close-on-exec and
 /// leaves the environment as it is: changing it is unsound while other threads run.
 fn from_environment() -> Result<Vec<(RawFd, String)>, String> {
-    sd_notify::listen_fds_with_names()
-        .map(Iterator::collect)
-        .map_err(|e| e.to_string())
+    sd_notify::listen_fds_with_names().map(Iterator::collect).map_err(|e| e.to_string())
 }
 
 /// A listener from a descriptor's number.
@@ -76,34 +68,19 @@ pub(crate) enum PassedListener {
 
 /// Makes a listener of an inherited descriptor, after looking whether it is one.
 pub(crate) fn open(fd: RawFd, options: &SocketOptions) -> Result<PassedListener, BindError> {
-    let bad = |problem| {
-        move |source| BindError::BadDescriptor {
-            fd,
-            problem,
-            source: Some(source),
-        }
-    };
+    let bad =
+        |problem| move |source| BindError::BadDescriptor { fd, problem, source: Some(source) };
     let socket = Socket::from(duplicate(fd).map_err(bad(DescriptorProblem::Closed))?);
-    let kind = socket
-        .r#type()
-        .map_err(bad(DescriptorProblem::NotASocket))?;
-    let not = |problem| BindError::BadDescriptor {
-        fd,
-        problem,
-        source: None,
-    };
-    let domain = socket
-        .domain()
-        .map_err(bad(DescriptorProblem::NotASocket))?;
+    let kind = socket.r#type().map_err(bad(DescriptorProblem::NotASocket))?;
+    let not = |problem| BindError::BadDescriptor { fd, problem, source: None };
+    let domain = socket.domain().map_err(bad(DescriptorProblem::NotASocket))?;
     if kind != Type::STREAM || ![Domain::IPV4, Domain::IPV6, Domain::UNIX].contains(&domain) {
         return Err(not(DescriptorProblem::NotAStream));
     }
     if !socket.is_listener().is_ok_and(|listens| listens) {
         return Err(not(DescriptorProblem::NotListening));
     }
-    socket
-        .set_nonblocking(true)
-        .map_err(bad(DescriptorProblem::NotAStream))?;
+    socket.set_nonblocking(true).map_err(bad(DescriptorProblem::NotAStream))?;
     if domain == Domain::UNIX {
         return Ok(PassedListener::Unix(socket.into()));
     }

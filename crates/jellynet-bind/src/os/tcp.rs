@@ -22,11 +22,7 @@ pub struct SocketOptions {
 
 impl Default for SocketOptions {
     fn default() -> Self {
-        Self {
-            backlog: 1024,
-            nodelay: true,
-            keepalive: Some(Duration::from_secs(60)),
-        }
+        Self { backlog: 1024, nodelay: true, keepalive: Some(Duration::from_secs(60)) }
     }
 }
 
@@ -43,21 +39,13 @@ pub(crate) fn open(addr: SocketAddr, options: &SocketOptions) -> Result<TcpListe
         .map_err(|e| ("creating the socket", e))?;
     if domain == Domain::IPV6 {
         // Never the system's default, which is a sysctl: one socket serves one family.
-        socket
-            .set_only_v6(true)
-            .map_err(|e| ("setting IPV6_V6ONLY", e))?;
+        socket.set_only_v6(true).map_err(|e| ("setting IPV6_V6ONLY", e))?;
     }
-    socket
-        .set_reuse_address(true)
-        .map_err(|e| ("setting SO_REUSEADDR", e))?;
+    socket.set_reuse_address(true).map_err(|e| ("setting SO_REUSEADDR", e))?;
     set_options(&SockRef::from(&socket), options).map_err(|e| ("setting TCP options", e))?;
     socket.bind(&addr.into()).map_err(|e| ("binding", e))?;
-    socket
-        .listen(options.backlog)
-        .map_err(|e| ("listening", e))?;
-    socket
-        .set_nonblocking(true)
-        .map_err(|e| ("setting O_NONBLOCK", e))?;
+    socket.listen(options.backlog).map_err(|e| ("listening", e))?;
+    socket.set_nonblocking(true).map_err(|e| ("setting O_NONBLOCK", e))?;
     Ok(socket.into())
 }
 

@@ -26,10 +26,7 @@ pub struct SocketFile {
 impl SocketFile {
     fn new(path: &Path) -> io::Result<Self> {
         let metadata = fs::symlink_metadata(path)?;
-        Ok(Self {
-            path: path.to_owned(),
-            identity: (metadata.dev(), metadata.ino()),
-        })
+        Ok(Self { path: path.to_owned(), identity: (metadata.dev(), metadata.ino()) })
     }
 
     /// Where it is.
@@ -87,9 +84,7 @@ fn open_abstract(name: &str, backlog: i32) -> Result<UnixListener, BindError> {
         }
         Err(e) => return Err(failed(&place, "binding")(e)),
     }
-    socket
-        .listen(backlog)
-        .map_err(failed(&place, "listening"))?;
+    socket.listen(backlog).map_err(failed(&place, "listening"))?;
     Ok(socket.into())
 }
 
@@ -106,13 +101,11 @@ fn open_path(
 ) -> Result<(UnixListener, SocketFile), BindError> {
     let owner = |kind, account: Option<&Account>, find: fn(&Account) -> Option<u32>| match account {
         None => Ok(None),
-        Some(account) => find(account)
-            .map(Some)
-            .ok_or_else(|| BindError::UnixUnknownAccount {
-                path: path.to_owned(),
-                kind,
-                name: account.to_string(),
-            }),
+        Some(account) => find(account).map(Some).ok_or_else(|| BindError::UnixUnknownAccount {
+            path: path.to_owned(),
+            kind,
+            name: account.to_string(),
+        }),
     };
     let uid = owner("user", unix.user.as_ref(), accounts::user_id)?;
     let gid = owner("group", unix.group.as_ref(), accounts::group_id)?;
@@ -143,9 +136,7 @@ fn refuse_if_taken(path: &Path) -> Result<(), BindError> {
         other => other.map_err(fail("looking at what is there"))?,
     };
     if !metadata.file_type().is_socket() {
-        return Err(BindError::UnixNotASocket {
-            path: path.to_owned(),
-        });
+        return Err(BindError::UnixNotASocket { path: path.to_owned() });
     }
     let addr = SockAddr::unix(path).map_err(fail("naming the socket"))?;
     match probe(&addr) {
@@ -183,11 +174,7 @@ impl Scratch {
     fn beside(path: &Path) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let dir = path.parent().unwrap_or_else(|| Path::new("/"));
-        let mark = format!(
-            ".{}.{}",
-            std::process::id(),
-            NEXT.fetch_add(1, Ordering::Relaxed)
-        );
+        let mark = format!(".{}.{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let room = LONGEST_PATH.saturating_sub(dir.as_os_str().len() + 2 + mark.len());
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let end = (0..=room.min(name.len()))

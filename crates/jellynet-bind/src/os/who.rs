@@ -12,12 +12,7 @@ use crate::os::accounts;
 pub(crate) fn holds(wanted: SocketAddr) -> Option<Holder> {
     let rows = ["tcp", "tcp6"].into_iter().filter_map(read_table);
     let rows: Vec<TableRow> = rows
-        .flat_map(|table| {
-            table
-                .lines()
-                .filter_map(TableRow::parse)
-                .collect::<Vec<_>>()
-        })
+        .flat_map(|table| table.lines().filter_map(TableRow::parse).collect::<Vec<_>>())
         .filter(|row| row.conflict(wanted) > 0)
         .collect();
     let row = rows.iter().max_by_key(|row| row.conflict(wanted))?;
@@ -56,9 +51,7 @@ fn process_with(inode: u64) -> Option<HolderProcess> {
         .collect();
     // A master's number is lower than its workers'.
     pids.sort_unstable();
-    pids.into_iter()
-        .find(|pid| has_open(*pid, &link))
-        .and_then(process)
+    pids.into_iter().find(|pid| has_open(*pid, &link)).and_then(process)
 }
 
 fn has_open(pid: u32, link: &str) -> bool {
@@ -89,11 +82,7 @@ fn kinship(pid: u32) -> Kinship {
         (Some(ours), Some(theirs)) => ours == theirs,
         _ => false,
     };
-    if same {
-        Kinship::SameProgram
-    } else {
-        Kinship::Stranger
-    }
+    if same { Kinship::SameProgram } else { Kinship::Stranger }
 }
 
 /// The program's file; an upgrade on disk marks the running one as deleted.
@@ -110,10 +99,7 @@ pub(crate) fn denied(port: u16) -> DeniedHint {
         .and_then(|text| text.trim().parse().ok())
         .unwrap_or(1024);
     if port < first_free {
-        DeniedHint::Privileged {
-            first_free,
-            program: program_of("self"),
-        }
+        DeniedHint::Privileged { first_free, program: program_of("self") }
     } else {
         DeniedHint::Policy
     }

@@ -41,14 +41,12 @@ impl Presence {
     pub fn wait_reason(&self, addr: SocketAddr) -> Option<WaitReason> {
         match self {
             Self::Here => None,
-            Self::Tentative { interface } => Some(WaitReason::AddressTentative {
-                addr,
-                interface: interface.clone(),
-            }),
-            Self::Missing { nearest } => Some(WaitReason::AddressMissing {
-                addr,
-                nearest: nearest.clone(),
-            }),
+            Self::Tentative { interface } => {
+                Some(WaitReason::AddressTentative { addr, interface: interface.clone() })
+            }
+            Self::Missing { nearest } => {
+                Some(WaitReason::AddressMissing { addr, nearest: nearest.clone() })
+            }
         }
     }
 }
@@ -81,9 +79,5 @@ fn write_nearest(f: &mut fmt::Formatter<'_>, nearest: &[IpAddr]) -> fmt::Result 
         let before = if n == 0 { " (this host has " } else { ", " };
         write!(f, "{before}{ip}")?;
     }
-    if nearest.is_empty() {
-        Ok(())
-    } else {
-        f.write_str(")")
-    }
+    if nearest.is_empty() { Ok(()) } else { f.write_str(")") }
 }

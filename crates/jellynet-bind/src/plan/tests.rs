@@ -3,8 +3,7 @@ use jellynet_netif::InterfaceAddr;
 
 fn table() -> InterfaceTable {
     let mut eth1 = Interface::new("eth1", 3).with_address("192.168.1.20/24".parse().unwrap());
-    eth1.addresses
-        .push(InterfaceAddr::new("fd77::9/64".parse().unwrap()).with_tentative(true));
+    eth1.addresses.push(InterfaceAddr::new("fd77::9/64".parse().unwrap()).with_tentative(true));
     InterfaceTable::new([
         Interface::loopback(1),
         Interface::new("eth0", 2)
@@ -19,10 +18,8 @@ fn table() -> InterfaceTable {
 }
 
 fn plan(listens: &[(&str, &str)]) -> BindPlan {
-    let requests: Vec<_> = listens
-        .iter()
-        .map(|(name, listen)| Request::new(*name, listen.parse().unwrap()))
-        .collect();
+    let requests: Vec<_> =
+        listens.iter().map(|(name, listen)| Request::new(*name, listen.parse().unwrap())).collect();
     BindPlan::new(&requests, &table())
 }
 
@@ -44,47 +41,19 @@ fn sockets(plan: &BindPlan) -> Vec<String> {
 fn one_request_gives_exactly_its_sockets() {
     let none: &[&str] = &[];
     for (listen, expected, why) in [
-        (
-            "*:80",
-            &["0.0.0.0:80", "[::]:80"][..],
-            "one socket per family",
-        ),
+        ("*:80", &["0.0.0.0:80", "[::]:80"][..], "one socket per family"),
         ("0.0.0.0:80", &["0.0.0.0:80"], "IPv4 only"),
         ("[::]:80", &["[::]:80"], "IPv6 only"),
-        (
-            "localhost:80",
-            &["127.0.0.1:80", "[::1]:80"],
-            "both loopbacks",
-        ),
+        ("localhost:80", &["127.0.0.1:80", "[::1]:80"], "both loopbacks"),
         ("192.168.1.10:80", &["192.168.1.10:80"], "there"),
         ("127.0.0.53:80", &["127.0.0.53:80"], "all of 127/8 is local"),
-        (
-            "192.168.1.99:80",
-            &["192.168.1.99:80 missing"],
-            "tried, never widened",
-        ),
-        (
-            "[fd77::9]:80",
-            &["[fd77::9]:80 tentative"],
-            "duplicate address detection",
-        ),
+        ("192.168.1.99:80", &["192.168.1.99:80 missing"], "tried, never widened"),
+        ("[fd77::9]:80", &["[fd77::9]:80 tentative"], "duplicate address detection"),
         ("[fe80::1%eth0]:80", &["[fe80::1%2]:80"], "zone by name"),
         ("[fe80::1%2]:80", &["[fe80::1%2]:80"], "zone by index"),
-        (
-            "[fe80::1%eth1]:80",
-            &["[fe80::1%3]:80 missing"],
-            "on another interface",
-        ),
-        (
-            "eth0:80",
-            &["192.168.1.10:80", "[fe80::1%2]:80", "[fd77::5]:80"],
-            "all its addresses",
-        ),
-        (
-            "eth1:80",
-            &["192.168.1.20:80", "[fd77::9]:80 tentative"],
-            "tentative ones too",
-        ),
+        ("[fe80::1%eth1]:80", &["[fe80::1%3]:80 missing"], "on another interface"),
+        ("eth0:80", &["192.168.1.10:80", "[fe80::1%2]:80", "[fd77::5]:80"], "all its addresses"),
+        ("eth1:80", &["192.168.1.20:80", "[fd77::9]:80 tentative"], "tentative ones too"),
         ("wg0:80", none, "no address yet"),
         ("eth9:80", none, "no interface yet"),
         ("[fe80::1%eth9]:80", none, "no zone yet"),
@@ -93,11 +62,7 @@ fn one_request_gives_exactly_its_sockets() {
         ("systemd:http", &["systemd:http"], "no address needed"),
         ("fd:3", &["fd:3"], "no address needed"),
     ] {
-        assert_eq!(
-            sockets(&plan(&[("http", listen)])),
-            expected,
-            "{listen}: {why}"
-        );
+        assert_eq!(sockets(&plan(&[("http", listen)])), expected, "{listen}: {why}");
     }
 }
 

@@ -48,11 +48,8 @@ where
     let (server, facts, mut alarm) = (part.server, part.facts, part.alarm);
     let activity = Activity::new(true);
     let io = TokioIo::new(Io::new(part.stream, part.before, activity.clone()));
-    let tracked = Tracked {
-        service: part.service,
-        facts: facts.clone(),
-        activity: activity.clone(),
-    };
+    let tracked =
+        Tracked { service: part.service, facts: facts.clone(), activity: activity.clone() };
     let connection = server.http1().serve_connection(io, tracked);
     let mut connection = connection.with_upgrades();
     let limits = server.limits(true);

@@ -47,11 +47,8 @@ where
     let (server, facts, mut alarm) = (part.server, part.facts, part.alarm);
     let activity = Activity::new(false);
     let io = TokioIo::new(Io::new(part.stream, part.before, activity.clone()));
-    let tracked = Tracked {
-        service: part.service,
-        facts: facts.clone(),
-        activity: activity.clone(),
-    };
+    let tracked =
+        Tracked { service: part.service, facts: facts.clone(), activity: activity.clone() };
     let connection = pin!(server.http2().serve_connection(io, tracked));
     let limits = server.limits(false);
     let drive = Drive::new(&facts, &activity, &mut alarm, limits, server.crowd());

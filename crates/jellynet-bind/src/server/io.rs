@@ -20,11 +20,7 @@ pub(super) struct Io<I> {
 
 impl<I> Io<I> {
     pub(super) const fn new(stream: I, before: Bytes, activity: Arc<Activity>) -> Self {
-        Self {
-            stream,
-            before,
-            activity,
-        }
+        Self { stream, before, activity }
     }
 
     pub(super) fn into_stream(self) -> I {

@@ -38,10 +38,7 @@ where
             extensions.insert(local);
         }
         Answer {
-            state: State::Ready {
-                service: self.service.clone(),
-                request: Some(request),
-            },
+            state: State::Ready { service: self.service.clone(), request: Some(request) },
             busy: Some(busy),
         }
     }

@@ -152,12 +152,7 @@ where
                         this.state = State::Over;
                         return Poll::Ready(ended);
                     }
-                    End::Resting {
-                        stream,
-                        early,
-                        since,
-                        alarm,
-                    } => {
+                    End::Resting { stream, early, since, alarm } => {
                         let late = since + this.server.options().idle;
                         this.state = State::First(First {
                             stream,

@@ -33,10 +33,7 @@ mod tests {
             (b"P", Verdict::Undecided),
             (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r", Verdict::Undecided),
             (PREFACE, Verdict::Http2),
-            (
-                b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04",
-                Verdict::Http2,
-            ),
+            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04", Verdict::Http2),
             (b"PUT / HTTP/1.1", Verdict::Http1),
             (b"PRI * HTTP/1.1\r\n", Verdict::Http1),
             (b"GET / HTTP/1.1", Verdict::Http1),

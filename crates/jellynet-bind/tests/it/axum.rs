@@ -9,9 +9,7 @@ use tokio::net::TcpStream;
 #[tokio::test]
 async fn axum_serves_on_these_listeners_and_knows_the_peer() {
     let table = InterfaceTable::new([Interface::loopback(1)]);
-    let bound = Bind::new()
-        .listen("http", "127.0.0.1:0".parse().unwrap())
-        .bind(&table);
+    let bound = Bind::new().listen("http", "127.0.0.1:0".parse().unwrap()).bind(&table);
     let listeners = Listeners::new(bound, Interfaces::fixed(table));
     let Some(BoundAddr::Inet(addr)) = listeners.open_addrs().next().cloned() else {
         panic!("an address");
@@ -31,8 +29,5 @@ async fn axum_serves_on_these_listeners_and_knows_the_peer() {
     client.write_all(request).await.unwrap();
     let mut answer = String::new();
     client.read_to_string(&mut answer).await.unwrap();
-    assert!(
-        answer.ends_with(&format!("{us} {us} {addr} http")),
-        "{answer}"
-    );
+    assert!(answer.ends_with(&format!("{us} {us} {addr} http")), "{answer}");
 }

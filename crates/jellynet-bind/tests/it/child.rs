@@ -115,10 +115,8 @@ fn another_copy_of_the_program_is_recognised() {
     let held = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = held.local_addr().unwrap();
     let outcomes = outcomes(again(&addr.to_string(), "", &myself()));
-    let expected = format!(
-        "held by another copy of this program (pid {}, user ",
-        std::process::id()
-    );
+    let expected =
+        format!("held by another copy of this program (pid {}, user ", std::process::id());
     assert!(outcomes[0].contains(&expected), "{outcomes:?}");
 }
 
@@ -150,9 +148,7 @@ fn a_plain_user_learns_what_a_low_port_needs_and_whose_a_busy_one_is() {
         return;
     };
     let program = ForAll::new();
-    let held = namespace
-        .run(|| TcpListener::bind("127.0.0.1:8096"))
-        .unwrap();
+    let held = namespace.run(|| TcpListener::bind("127.0.0.1:8096")).unwrap();
     let mut command = Command::new(setpriv.path());
     let shell = again("127.0.0.1:80 127.0.0.1:8096", "", &program.0);
     command

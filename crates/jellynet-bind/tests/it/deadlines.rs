@@ -34,9 +34,7 @@ fn connect(protocol: Protocol) -> (DuplexStream, JoinHandle<Result<Served, Serve
     let facts = Facts::new(PeerAddr::Unix, None);
     let serving = HttpServer::new(ServeOptions::default());
     let task = tokio::spawn(async move {
-        serving
-            .serve_stream(server, facts, protocol, service_fn(answer))
-            .await
+        serving.serve_stream(server, facts, protocol, service_fn(answer)).await
     });
     (client, task)
 }
@@ -45,41 +43,11 @@ fn connect(protocol: Protocol) -> (DuplexStream, JoinHandle<Result<Served, Serve
 async fn a_client_that_does_nothing_more_is_closed_in_time() {
     let preface = |more: &[&[u8]]| [&[PREFACE], more].concat().concat();
     for (sent, protocol, seconds, how, why) in [
-        (
-            b"".to_vec(),
-            Protocol::Sniff,
-            10,
-            Served::FirstByteTimeout,
-            "nothing",
-        ),
-        (
-            b"".to_vec(),
-            Protocol::Http1,
-            10,
-            Served::FirstByteTimeout,
-            "nothing, by ALPN",
-        ),
-        (
-            b"".to_vec(),
-            Protocol::Http2,
-            15,
-            Served::HeadersTimeout,
-            "nothing, by ALPN",
-        ),
-        (
-            b"G".to_vec(),
-            Protocol::Sniff,
-            15,
-            Served::HeadersTimeout,
-            "one byte",
-        ),
-        (
-            b"GET / HT".to_vec(),
-            Protocol::Sniff,
-            15,
-            Served::HeadersTimeout,
-            "half a line",
-        ),
+        (b"".to_vec(), Protocol::Sniff, 10, Served::FirstByteTimeout, "nothing"),
+        (b"".to_vec(), Protocol::Http1, 10, Served::FirstByteTimeout, "nothing, by ALPN"),
+        (b"".to_vec(), Protocol::Http2, 15, Served::HeadersTimeout, "nothing, by ALPN"),
+        (b"G".to_vec(), Protocol::Sniff, 15, Served::HeadersTimeout, "one byte"),
+        (b"GET / HT".to_vec(), Protocol::Sniff, 15, Served::HeadersTimeout, "half a line"),
         (
             b"GET / HTTP/1.1\r\nHost: x\r\n".to_vec(),
             Protocol::Http1,
@@ -87,34 +55,10 @@ async fn a_client_that_does_nothing_more_is_closed_in_time() {
             Served::HeadersTimeout,
             "half a head",
         ),
-        (
-            b"PRI * HT".to_vec(),
-            Protocol::Sniff,
-            15,
-            Served::HeadersTimeout,
-            "half a preface",
-        ),
-        (
-            b"PRI * HT".to_vec(),
-            Protocol::Http2,
-            15,
-            Served::HeadersTimeout,
-            "the same, by ALPN",
-        ),
-        (
-            preface(&[]),
-            Protocol::Sniff,
-            15,
-            Served::HeadersTimeout,
-            "only the preface",
-        ),
-        (
-            preface(&[SETTINGS]),
-            Protocol::Sniff,
-            15,
-            Served::HeadersTimeout,
-            "no request",
-        ),
+        (b"PRI * HT".to_vec(), Protocol::Sniff, 15, Served::HeadersTimeout, "half a preface"),
+        (b"PRI * HT".to_vec(), Protocol::Http2, 15, Served::HeadersTimeout, "the same, by ALPN"),
+        (preface(&[]), Protocol::Sniff, 15, Served::HeadersTimeout, "only the preface"),
+        (preface(&[SETTINGS]), Protocol::Sniff, 15, Served::HeadersTimeout, "no request"),
         (
             preface(&[SETTINGS, HALF_HEADERS]),
             Protocol::Sniff,
@@ -150,10 +94,7 @@ async fn a_head_that_drips_is_closed_all_the_same() {
 }
 
 async fn one_request(client: &mut DuplexStream) {
-    client
-        .write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        .await
-        .unwrap();
+    client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     let mut answer = Vec::new();
     while !answer.ends_with(b"done") {
         assert_ne!(client.read_buf(&mut answer).await.unwrap(), 0);
@@ -164,12 +105,7 @@ async fn one_request(client: &mut DuplexStream) {
 async fn between_requests_there_is_time_but_not_for_ever() {
     for (then, seconds, how, why) in [
         (&b""[..], 75, Served::IdleTimeout, "nothing more"),
-        (
-            b"GET / HT",
-            15,
-            Served::HeadersTimeout,
-            "half a second request",
-        ),
+        (b"GET / HT", 15, Served::HeadersTimeout, "half a second request"),
     ] {
         let (mut client, task) = connect(Protocol::Sniff);
         one_request(&mut client).await;
@@ -197,10 +133,7 @@ async fn half_a_second_request_after_a_rest_is_closed_in_time() {
 async fn an_answer_may_take_as_long_as_it_takes() {
     let (mut client, task) = connect(Protocol::Sniff);
     let start = Instant::now();
-    client
-        .write_all(b"GET /film HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        .await
-        .unwrap();
+    client.write_all(b"GET /film HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
     let mut answer = String::new();
     client.read_to_string(&mut answer).await.unwrap();
     assert!(answer.ends_with("done") && start.elapsed() >= HOUR);
@@ -222,11 +155,7 @@ async fn an_answer_may_take_as_long_as_it_takes() {
     assert!(start.elapsed() >= HOUR);
     let start = Instant::now();
     assert_eq!(task.await.unwrap().unwrap(), Served::Finished);
-    assert!(
-        (75..=77).contains(&start.elapsed().as_secs()),
-        "{:?}",
-        start.elapsed()
-    );
+    assert!((75..=77).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
     drop(sender);
 }
 

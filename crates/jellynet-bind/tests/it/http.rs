@@ -45,9 +45,7 @@ async fn answer(
 /// A server on a free port; `go` lets slow requests end.
 fn serve(options: ServeOptions) -> (SocketAddr, Handle, Arc<Notify>) {
     let table = InterfaceTable::new([Interface::loopback(1)]);
-    let bound = Bind::new()
-        .listen("http", "127.0.0.1:0".parse().unwrap())
-        .bind(&table);
+    let bound = Bind::new().listen("http", "127.0.0.1:0".parse().unwrap()).bind(&table);
     let mut listeners = Listeners::new(bound, Interfaces::fixed(table));
     let handle = listeners.handle();
     let Some(BoundAddr::Inet(addr)) = listeners.open_addrs().next().cloned() else {
@@ -153,10 +151,7 @@ async fn a_drain_ends_idle_connections_at_once_and_busy_ones_after_their_answer(
     go.notify_one();
     let mut answer = String::new();
     busy.read_to_string(&mut answer).await.unwrap();
-    assert!(
-        answer.contains("connection: close") && answer.contains("/slow "),
-        "{answer}"
-    );
+    assert!(answer.contains("connection: close") && answer.contains("/slow "), "{answer}");
     let report = drain.await.unwrap();
     assert_eq!((report.finished(), report.cut()), (3, 0));
     assert!(report.took < Duration::from_secs(10), "{report}");
@@ -168,10 +163,7 @@ async fn a_huge_head_is_refused() {
     options.max_head = 8 * 1024;
     let (addr, _, _) = serve(options);
     let mut client = TcpStream::connect(addr).await.unwrap();
-    let head = format!(
-        "GET / HTTP/1.1\r\nHost: x\r\nX-Big: {}\r\n\r\n",
-        "x".repeat(9000)
-    );
+    let head = format!("GET / HTTP/1.1\r\nHost: x\r\nX-Big: {}\r\n\r\n", "x".repeat(9000));
     client.write_all(head.as_bytes()).await.unwrap();
     read_until(&mut client, "HTTP/1.1 431").await;
 }

@@ -1,16 +1,9 @@
 //! Tests of the whole crate: sockets, files, namespaces, processes, streams.
 
-#![cfg_attr(
-    feature = "os",
-    expect(clippy::unwrap_used, reason = "helpers of tests fail them")
-)]
+#![cfg_attr(feature = "os", expect(clippy::unwrap_used, reason = "helpers of tests fail them"))]
 #![cfg_attr(
     feature = "hyper",
-    expect(
-        clippy::indexing_slicing,
-        clippy::panic,
-        reason = "helpers of tests fail them"
-    )
+    expect(clippy::indexing_slicing, clippy::panic, reason = "helpers of tests fail them")
 )]
 
 #[cfg(feature = "axum")]

@@ -14,19 +14,13 @@ use tokio::time::{Instant, timeout};
 const SOON: Duration = Duration::from_secs(2);
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
-        .block_on(future)
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
 fn bind(listens: &[&str]) -> (Bound, Interfaces) {
     let interfaces = Interfaces::watch().unwrap();
     let listens = listens.iter().map(|listen| listen.parse().unwrap());
-    let bound = Bind::new()
-        .listen_all("http", listens)
-        .bind(&interfaces.current());
+    let bound = Bind::new().listen_all("http", listens).bind(&interfaces.current());
     (bound, interfaces)
 }
 
@@ -209,14 +203,8 @@ fn the_holder_of_a_port_is_found_in_its_namespace() {
     host.run(|| {
         let elsewhere = TcpListener::bind("127.0.0.1:8097").unwrap();
         let line = block_on(async { bind(&["127.0.0.1:8096"]).0.outcomes()[0].to_string() });
-        assert!(
-            line.contains("cannot listen on 127.0.0.1:8096: held by python"),
-            "{line}"
-        );
-        assert!(
-            line.contains(&format!("(pid {}, user root", server.pid())),
-            "{line}"
-        );
+        assert!(line.contains("cannot listen on 127.0.0.1:8096: held by python"), "{line}");
+        assert!(line.contains(&format!("(pid {}, user root", server.pid())), "{line}");
         drop(elsewhere);
     });
 }

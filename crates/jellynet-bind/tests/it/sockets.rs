@@ -42,10 +42,7 @@ fn an_ipv6_wildcard_leaves_ipv4_to_others() {
 fn a_busy_port_names_its_holder_and_the_others_serve() {
     let held = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = held.local_addr().unwrap();
-    let bound = bind(&[
-        ("http", &format!("*:{}", addr.port())),
-        ("admin", "127.0.0.1:0"),
-    ]);
+    let bound = bind(&[("http", &format!("*:{}", addr.port())), ("admin", "127.0.0.1:0")]);
     assert!(bound.is_listening() && bound.has_failures());
     let outcomes = bound.outcomes();
     let lines: Vec<String> = outcomes.iter().map(ToString::to_string).collect();
@@ -58,14 +55,8 @@ fn a_busy_port_names_its_holder_and_the_others_serve() {
             port = addr.port()
         )
     );
-    assert!(
-        lines[1].starts_with("http: listening on [::]:"),
-        "{lines:?}"
-    );
-    assert!(
-        lines[2].starts_with("admin: listening on 127.0.0.1:"),
-        "{lines:?}"
-    );
+    assert!(lines[1].starts_with("http: listening on [::]:"), "{lines:?}");
+    assert!(lines[2].starts_with("admin: listening on 127.0.0.1:"), "{lines:?}");
 }
 
 #[test]
@@ -75,10 +66,7 @@ fn a_dual_stack_socket_in_the_way_is_explained() {
     let port = held.local_addr().unwrap().port();
     let outcomes = bind(&[("http", &format!("127.0.0.1:{port}"))]).outcomes();
     let line = outcomes[0].to_string();
-    assert!(
-        line.contains(&format!("whose [::]:{port} takes IPv4 too")),
-        "{line}"
-    );
+    assert!(line.contains(&format!("whose [::]:{port} takes IPv4 too")), "{line}");
 }
 
 #[test]
@@ -103,10 +91,7 @@ fn a_missing_address_waits_or_fails_as_asked_and_never_widens() {
 
 #[test]
 fn two_names_for_one_place_are_a_failure_of_the_second() {
-    let bound = bind(&[
-        ("http", "127.18.96.1:18096"),
-        ("https", "127.18.96.1:18096"),
-    ]);
+    let bound = bind(&[("http", "127.18.96.1:18096"), ("https", "127.18.96.1:18096")]);
     let outcomes = bound.outcomes();
     assert!(!outcomes[0].is_failure());
     assert_eq!(

@@ -23,9 +23,7 @@ impl Folder {
 
     fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(&self.0).unwrap();
-        entries
-            .map(|e| e.unwrap().file_name().into_string().unwrap())
-            .collect()
+        entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect()
     }
 }
 
@@ -37,12 +35,7 @@ impl Drop for Folder {
 
 fn bind(path: &Path, settings: &str) -> Bound {
     Bind::new()
-        .listen(
-            "admin",
-            format!("unix:{}{settings}", path.display())
-                .parse()
-                .unwrap(),
-        )
+        .listen("admin", format!("unix:{}{settings}", path.display()).parse().unwrap())
         .bind(&InterfaceTable::default())
 }
 
@@ -54,16 +47,11 @@ fn line(bound: &Bound) -> String {
 fn a_socket_has_its_mode_and_goes_with_its_owner() {
     let folder = Folder::new("mode");
     let path = folder.socket();
-    for (settings, mode) in [
-        ("", 0o600),
-        ("?mode=0666", 0o666),
-        ("?mode=0660&user=0&group=0", 0o660),
-    ] {
+    for (settings, mode) in
+        [("", 0o600), ("?mode=0666", 0o666), ("?mode=0660&user=0&group=0", 0o660)]
+    {
         let bound = bind(&path, settings);
-        assert_eq!(
-            line(&bound),
-            format!("admin: listening on unix:{}", path.display())
-        );
+        assert_eq!(line(&bound), format!("admin: listening on unix:{}", path.display()));
         let metadata = fs::metadata(&path).unwrap();
         assert_eq!(metadata.permissions().mode() & 0o777, mode, "{settings}");
         UnixStream::connect(&path).unwrap();
@@ -79,11 +67,7 @@ fn owner_and_group_are_set_by_name() {
     let bound = bind(&folder.socket(), "?user=nobody&group=nogroup");
     if !bound.is_listening() {
         // Only root may give files away.
-        assert!(
-            line(&bound).contains("changing the owner failed"),
-            "{}",
-            line(&bound)
-        );
+        assert!(line(&bound).contains("changing the owner failed"), "{}", line(&bound));
         return;
     }
     let metadata = fs::metadata(folder.socket()).unwrap();
@@ -149,11 +133,7 @@ fn unknown_accounts_and_missing_folders_are_named() {
         line(&bound)
     );
     let bound = bind(&folder.0.join("missing/x.sock"), "");
-    assert!(
-        line(&bound).contains("binding failed: No such file"),
-        "{}",
-        line(&bound)
-    );
+    assert!(line(&bound).contains("binding failed: No such file"), "{}", line(&bound));
 }
 
 #[test]
@@ -163,9 +143,5 @@ fn an_abstract_name_needs_no_file() {
     let first = listen().bind(&InterfaceTable::default());
     assert_eq!(line(&first), format!("admin: listening on {name}"));
     let second = listen().bind(&InterfaceTable::default());
-    assert!(
-        line(&second).contains("this process itself answers there"),
-        "{}",
-        line(&second)
-    );
+    assert!(line(&second).contains("this process itself answers there"), "{}", line(&second));
 }

@@ -50,10 +50,7 @@ fn a_file_with_something_else_is_an_error_and_stays() {
     for content in ["", "hello", "0123456789abcdef", "\u{0}\u{0}"] {
         fs::write(&path, content).unwrap();
         let error = ServerId::load_or_create(&path).unwrap_err();
-        assert!(
-            matches!(error, LoadServerIdError::Invalid { .. }),
-            "{content:?}: {error}"
-        );
+        assert!(matches!(error, LoadServerIdError::Invalid { .. }), "{content:?}: {error}");
         assert!(error.to_string().contains(path.to_str().unwrap()));
         assert!(error.source().is_some());
         assert_eq!(fs::read_to_string(&path).unwrap(), content);

@@ -24,15 +24,11 @@ struct Lans {
 /// Server 10.77.1.1 and 10.77.2.1, with one client each.
 fn lans() -> Option<Lans> {
     let new = || Namespace::new("jellynet-discovery");
-    let lans = Lans {
-        server: new()?,
-        clients: [new()?, new()?],
-    };
+    let lans = Lans { server: new()?, clients: [new()?, new()?] };
     for (client, number) in lans.clients.iter().zip(1..) {
         let interface = format!("lan{number}");
         lans.server.link(&interface, client, "eth0");
-        lans.server
-            .address(&interface, &format!("10.77.{number}.1/24"));
+        lans.server.address(&interface, &format!("10.77.{number}.1/24"));
         client.address("eth0", &format!("10.77.{number}.2/24"));
         client.default_route([10, 77, number, 1].into());
     }
@@ -86,10 +82,7 @@ fn socat_is_told_the_address_of_its_lan() {
                 ));
                 let process = client.spawn(command);
                 let answer = line(&mut service, &process, "Address").await;
-                assert!(
-                    answer.contains(&format!("\"http://{ours}:8096\"")),
-                    "{to}: {answer}"
-                );
+                assert!(answer.contains(&format!("\"http://{ours}:8096\"")), "{to}: {answer}");
             }
         }
         service.shutdown().await;
@@ -136,9 +129,7 @@ fn our_seeker_finds_it_and_a_second_server_with_our_id_is_a_conflict() {
         inside(client, async {
             let mut search = seek(SeekerConfig::default(), Interfaces::watch().unwrap());
             let event = timeout(SOON, search.next()).await.unwrap();
-            let Some(SeekEvent::Found(found)) = event else {
-                panic!("{event:?}")
-            };
+            let Some(SeekEvent::Found(found)) = event else { panic!("{event:?}") };
             assert_eq!(found.answer.address, "http://10.77.1.1:8096");
             assert_eq!(found.from.to_string(), "10.77.1.1:7359");
             assert_eq!(search.servers().len(), 1);
@@ -180,10 +171,7 @@ fn a_server_that_starts_without_a_network_is_found_when_one_comes() {
                 });
                 let socket = tokio::net::UdpSocket::from_std(socket).unwrap();
                 let question = b"who is JellyfinServer?";
-                socket
-                    .send_to(question, "255.255.255.255:7359")
-                    .await
-                    .unwrap();
+                socket.send_to(question, "255.255.255.255:7359").await.unwrap();
                 let mut buffer = [0; 1024];
                 let answer = async {
                     tokio::select! {

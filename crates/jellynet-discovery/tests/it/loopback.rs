@@ -25,10 +25,7 @@ fn spawn() -> (DiscoveryService, SocketAddr) {
 }
 
 async fn asks(socket: &UdpSocket, server: SocketAddr) -> String {
-    socket
-        .send_to(b"who is JellyfinServer?", server)
-        .await
-        .unwrap();
+    socket.send_to(b"who is JellyfinServer?", server).await.unwrap();
     let mut buffer = [0; 1024];
     let answer = timeout(SOON, socket.recv_from(&mut buffer)).await;
     let (length, from) = answer.unwrap().unwrap();
@@ -47,10 +44,7 @@ async fn hostile_datagrams_change_nothing() {
         hostile.send_to(payload, server).await.unwrap();
     }
     for _ in 0..2000 {
-        hostile
-            .send_to(b"who is JellyfinServer?", server)
-            .await
-            .unwrap();
+        hostile.send_to(b"who is JellyfinServer?", server).await.unwrap();
         hostile.send_to(b"\xff", server).await.unwrap();
     }
     let answer = asks(&client, server).await;
@@ -67,14 +61,9 @@ async fn what_it_speaks_for_changes_while_it_runs() {
     asks(&client, server).await;
     let event = timeout(SOON, service.next()).await.unwrap().unwrap();
     assert!(matches!(event, DiscoveryEvent::Asked(_)));
-    service.advertise(Identity::new(ID, "Attic", |_| {
-        Some("https://tv.lan/".to_owned())
-    }));
+    service.advertise(Identity::new(ID, "Attic", |_| Some("https://tv.lan/".to_owned())));
     let answer = asks(&client, server).await;
-    assert!(
-        answer.contains("\"https://tv.lan\"") && answer.contains("Attic"),
-        "{answer}"
-    );
+    assert!(answer.contains("\"https://tv.lan\"") && answer.contains("Attic"), "{answer}");
     assert_eq!(service.ids(), [ID]);
     service.withdraw(ID);
     assert!(service.ids().is_empty());
@@ -92,10 +81,7 @@ async fn a_search_on_the_own_host_finds_it_and_is_over_in_time() {
     let Some(SeekEvent::Found(found)) = event else {
         panic!("{event:?}");
     };
-    assert_eq!(
-        (found.answer.id, found.from.port()),
-        (ID.to_string(), server.port())
-    );
+    assert_eq!((found.answer.id, found.from.port()), (ID.to_string(), server.port()));
     while let Some(event) = timeout(SOON, search.next()).await.unwrap() {
         assert!(matches!(event, SeekEvent::Also(_)), "{event:?}");
     }

@@ -36,12 +36,7 @@ fn two_lans(responder: Responder) -> TwoLans {
     network.attach(server, lans[0], interface("eth0", 2, "10.77.1.1/24"));
     network.attach(server, lans[1], interface("eth1", 3, "10.77.2.1/24"));
     let responder = network.seat(server, PORT, responder);
-    TwoLans {
-        network,
-        lans,
-        server,
-        responder,
-    }
+    TwoLans { network, lans, server, responder }
 }
 
 impl TwoLans {
@@ -50,8 +45,7 @@ impl TwoLans {
         let source: SocketAddr = source.parse().unwrap();
         let destination = SocketAddr::new(destination.parse().unwrap(), PORT);
         self.network.clear_packets();
-        self.network
-            .inject(self.lans[lan], source, destination, payload);
+        self.network.inject(self.lans[lan], source, destination, payload);
         self.network.run_for(Duration::from_secs(1));
         let sent = self.network.sent_to(source);
         sent.iter()
@@ -109,17 +103,10 @@ fn every_identity_answers_and_one_without_a_url_does_not() {
     let third = ServerId::from_bytes([9; 16]);
     let responder = responder(ID)
         .with_identity(Identity::new(other, "Attic", |_| None))
-        .with_identity(Identity::new(third, "Loft", |_| {
-            Some("https://x/".to_owned())
-        }));
+        .with_identity(Identity::new(third, "Loft", |_| Some("https://x/".to_owned())));
     let mut here = two_lans(responder);
     let ask = |here: &mut TwoLans| {
-        let answers = here.ask(
-            0,
-            "10.77.1.9:4",
-            "255.255.255.255",
-            "who is JellyfinServer?",
-        );
+        let answers = here.ask(0, "10.77.1.9:4", "255.255.255.255", "who is JellyfinServer?");
         answers.len()
     };
     assert_eq!(ask(&mut here), 2);
@@ -128,10 +115,7 @@ fn every_identity_answers_and_one_without_a_url_does_not() {
     here.network.events(here.responder);
     assert_eq!(ask(&mut here), 0);
     let events = here.network.events(here.responder);
-    assert!(matches!(
-        events.as_slice(),
-        [ResponderEvent::Unanswerable { .. }]
-    ));
+    assert!(matches!(events.as_slice(), [ResponderEvent::Unanswerable { .. }]));
 }
 
 #[test]
@@ -145,20 +129,13 @@ fn two_servers_do_not_talk_to_each_other_for_ever() {
     let mut here = two_lans(responder);
     let second = here.network.host("second");
     let lan = here.lans[0];
-    here.network
-        .attach(second, lan, interface("eth0", 2, "10.77.1.2/24"));
-    here.network
-        .seat(second, PORT, self::responder(ServerId::from_bytes([8; 16])));
+    here.network.attach(second, lan, interface("eth0", 2, "10.77.1.2/24"));
+    here.network.seat(second, PORT, self::responder(ServerId::from_bytes([8; 16])));
     let forged: SocketAddr = "10.77.1.2:7359".parse().unwrap();
     let to: SocketAddr = "10.77.1.1:7359".parse().unwrap();
-    here.network
-        .inject(lan, forged, to, "who is JellyfinServer?");
+    here.network.inject(lan, forged, to, "who is JellyfinServer?");
     here.network.run_for(Duration::from_secs(60));
-    assert_eq!(
-        here.network.packets().len(),
-        2,
-        "the question and one answer"
-    );
+    assert_eq!(here.network.packets().len(), 2, "the question and one answer");
 }
 
 #[test]
@@ -170,8 +147,7 @@ fn a_flood_is_answered_as_often_as_allowed() {
     let source: SocketAddr = "10.77.1.9:4000".parse().unwrap();
     let to: SocketAddr = "10.77.1.1:7359".parse().unwrap();
     for _ in 0..1000 {
-        here.network
-            .inject(here.lans[0], source, to, "who is JellyfinServer?");
+        here.network.inject(here.lans[0], source, to, "who is JellyfinServer?");
     }
     here.network.run_for(Duration::from_secs(1));
     assert_eq!(here.network.sent_to(source).len(), 5);
@@ -185,15 +161,8 @@ fn an_interface_that_comes_later_is_answered_on() {
     here.network.detach(here.server, 3);
     let question = "who is JellyfinServer?";
     let none: [String; 0] = [];
-    assert_eq!(
-        here.ask(1, "10.77.2.9:4", "255.255.255.255", question),
-        none
-    );
-    here.network.attach(
-        here.server,
-        here.lans[1],
-        interface("eth1", 9, "10.77.2.5/24"),
-    );
+    assert_eq!(here.ask(1, "10.77.2.9:4", "255.255.255.255", question), none);
+    here.network.attach(here.server, here.lans[1], interface("eth1", 9, "10.77.2.5/24"));
     let answers = here.ask(1, "10.77.2.9:4", "255.255.255.255", question);
     assert!(answers[0].contains("http://10.77.2.5:8096"), "{answers:?}");
 }
@@ -201,10 +170,8 @@ fn an_interface_that_comes_later_is_answered_on() {
 /// A seeker beside the server on both LANs.
 fn seek(here: &mut TwoLans, config: SeekerConfig) -> Vec<SeekEvent> {
     let client = here.network.host("client");
-    here.network
-        .attach(client, here.lans[0], interface("eth0", 2, "10.77.1.9/24"));
-    here.network
-        .attach(client, here.lans[1], interface("eth1", 3, "10.77.2.9/24"));
+    here.network.attach(client, here.lans[0], interface("eth0", 2, "10.77.1.9/24"));
+    here.network.attach(client, here.lans[1], interface("eth1", 3, "10.77.2.9/24"));
     let seat = here.network.seat(client, 0, Seeker::new(config));
     here.network.run_for(Duration::from_secs(10));
     here.network.events(seat)
@@ -214,21 +181,14 @@ fn seek(here: &mut TwoLans, config: SeekerConfig) -> Vec<SeekEvent> {
 fn a_server_on_two_lans_is_one_server_with_two_ways() {
     let mut here = two_lans(responder(ID));
     let events = seek(&mut here, SeekerConfig::default());
-    let [
-        SeekEvent::Found(first),
-        SeekEvent::Also(second),
-        SeekEvent::Over,
-    ] = events.as_slice()
+    let [SeekEvent::Found(first), SeekEvent::Also(second), SeekEvent::Over] = events.as_slice()
     else {
         panic!("{events:?}");
     };
     let mut urls = [&first.answer.address, &second.answer.address];
     urls.sort();
     assert_eq!(urls, ["http://10.77.1.1:8096", "http://10.77.2.1:8096"]);
-    assert_eq!(
-        (first.from.port(), first.answer.id.as_str()),
-        (PORT, &*ID.to_string())
-    );
+    assert_eq!((first.from.port(), first.answer.id.as_str()), (PORT, &*ID.to_string()));
 }
 
 #[test]
@@ -236,19 +196,14 @@ fn another_host_with_our_id_is_a_conflict_told_once() {
     let mut here = two_lans(responder(ID));
     let config = SeekerConfig::default().with_own([ID]);
     let events = seek(&mut here, config.clone());
-    let conflicts = events
-        .iter()
-        .filter(|e| matches!(e, SeekEvent::Conflict(_)));
+    let conflicts = events.iter().filter(|e| matches!(e, SeekEvent::Conflict(_)));
     assert_eq!(conflicts.count(), 2, "one per address: {events:?}");
 
     // The server itself asks, and hears itself.
     let seat = here.network.seat(here.server, 0, Seeker::new(config));
     here.network.run_for(Duration::from_secs(10));
     let events = here.network.events(seat);
-    assert!(
-        !events.iter().any(|e| matches!(e, SeekEvent::Conflict(_))),
-        "{events:?}"
-    );
+    assert!(!events.iter().any(|e| matches!(e, SeekEvent::Conflict(_))), "{events:?}");
     assert_eq!(events.last(), Some(&SeekEvent::Over));
 }
 
@@ -256,18 +211,12 @@ fn another_host_with_our_id_is_a_conflict_told_once() {
 fn a_seeker_without_interfaces_asks_when_one_comes() {
     let mut here = two_lans(responder(ID));
     let client = here.network.host("client");
-    let seat = here
-        .network
-        .seat(client, 0, Seeker::new(SeekerConfig::default()));
+    let seat = here.network.seat(client, 0, Seeker::new(SeekerConfig::default()));
     here.network.run_for(Duration::from_millis(2500));
-    here.network
-        .attach(client, here.lans[0], interface("eth0", 2, "10.77.1.9/24"));
+    here.network.attach(client, here.lans[0], interface("eth0", 2, "10.77.1.9/24"));
     here.network.run_for(Duration::from_secs(10));
     let events = here.network.events(seat);
-    assert!(
-        matches!(events.as_slice(), [SeekEvent::Found(_), SeekEvent::Over]),
-        "{events:?}"
-    );
+    assert!(matches!(events.as_slice(), [SeekEvent::Found(_), SeekEvent::Over]), "{events:?}");
 }
 
 #[test]
@@ -280,10 +229,7 @@ fn a_vpn_is_not_asked() {
     network.attach(client, lan, vpn);
     network.seat(client, 0, Seeker::new(SeekerConfig::default()));
     network.run_for(Duration::from_secs(10));
-    let asked = network
-        .packets()
-        .iter()
-        .filter(|packet| packet.lan.is_some());
+    let asked = network.packets().iter().filter(|packet| packet.lan.is_some());
     assert_eq!(asked.count(), 0);
 }
 

@@ -118,20 +118,12 @@ impl AuditLog {
     }
 
     fn event(&self, peer: Option<PeerAddr>, flag: AuditFlag, now: Instant) {
-        let mut limiter = self
-            .shared
-            .limiter
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut limiter = self.shared.limiter.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(suppressed) = limiter.admit(peer, flag, now) else {
             return;
         };
         drop(limiter);
-        let event = AuditEvent {
-            peer,
-            flag,
-            suppressed,
-        };
+        let event = AuditEvent { peer, flag, suppressed };
         match &self.sink {
             Some(sink) => sink(event),
             None => trace(event),
@@ -141,9 +133,7 @@ impl AuditLog {
 
 impl fmt::Debug for AuditLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map()
-            .entries(self.counters().filter(|(_, count)| *count > 0))
-            .finish()
+        f.debug_map().entries(self.counters().filter(|(_, count)| *count > 0)).finish()
     }
 }
 
@@ -199,31 +189,22 @@ impl Limiter {
         if self.peers.len() >= MAX_PEERS || !self.count(now) {
             return None;
         }
-        let fresh = Told {
-            at: now,
-            suppressed: 0,
-        };
+        let fresh = Told { at: now, suppressed: 0 };
         let before = self.peers.insert((peer, flag), fresh);
         Some(before.map_or(0, |told| told.suppressed))
     }
 
     fn count(&mut self, now: Instant) -> bool {
         let (start, told) = self.interval.unwrap_or((now, 0));
-        let (start, told) = if now.saturating_duration_since(start) >= INTERVAL {
-            (now, 0)
-        } else {
-            (start, told)
-        };
+        let (start, told) =
+            if now.saturating_duration_since(start) >= INTERVAL { (now, 0) } else { (start, told) };
         self.interval = Some((start, told.saturating_add(1)));
         told < MAX_EVENTS
     }
 }
 
 #[cfg(test)]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test needs one instant to count from"
-)]
+#[expect(clippy::disallowed_methods, reason = "a test needs one instant to count from")]
 mod tests {
     use super::*;
     use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -262,9 +243,7 @@ mod tests {
             "peer 10.0.0.7 sends forwarding headers but is no known proxy: \
              add it to `proxies.known`, or block it"
         );
-        let count = log
-            .counters()
-            .find(|(flag, _)| *flag == AuditFlag::UntrustedPeer);
+        let count = log.counters().find(|(flag, _)| *flag == AuditFlag::UntrustedPeer);
         assert_eq!(count.map(|(_, count)| count), Some(601));
     }
 
@@ -278,11 +257,7 @@ mod tests {
         assert_eq!(told.lock().unwrap().len() as u64, MAX_EVENTS);
         assert!(log.shared.limiter.lock().unwrap().peers.len() <= MAX_PEERS);
         log.record(peer(9999, 1), one(AuditFlag::UntrustedPeer), now + INTERVAL);
-        assert_eq!(
-            told.lock().unwrap().len() as u64,
-            MAX_EVENTS + 1,
-            "a new interval"
-        );
+        assert_eq!(told.lock().unwrap().len() as u64, MAX_EVENTS + 1, "a new interval");
     }
 
     #[test]
@@ -292,9 +267,6 @@ mod tests {
             log.record(peer(1, 1), one(flag), Instant::now());
         }
         assert!(told.lock().unwrap().is_empty());
-        assert!(
-            log.counters()
-                .all(|(flag, count)| count == u64::from(!flag.is_event()))
-        );
+        assert!(log.counters().all(|(flag, count)| count == u64::from(!flag.is_event())));
     }
 }

@@ -33,9 +33,7 @@ impl Settings {
             let resolved = rules.resolve(&connection, &parts.headers);
             let origin = EffectiveOrigin {
                 scheme: resolved.scheme,
-                authority: resolved
-                    .host
-                    .and_then(|host| authority_of(host, &parts.uri)),
+                authority: resolved.host.and_then(|host| authority_of(host, &parts.uri)),
                 prefix: resolved.prefix.map(Arc::from),
                 hops: resolved.hops,
                 audit: resolved.audit,

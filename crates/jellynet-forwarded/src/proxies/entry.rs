@@ -39,26 +39,19 @@ impl Entry {
         if is_host_name(proxy) {
             return Ok(Self::Name(proxy.to_ascii_lowercase(), contract));
         }
-        SubnetSet::parse([proxy])
-            .map(|set| Self::Nets(Box::new(set), contract))
-            .map_err(|error| {
-                let bad = error.bad().first();
-                Problem {
-                    reason: bad.map_or(BadProxyReason::NotAProxy, |bad| bad.reason.into()),
-                    hint: bad.and_then(|bad| bad.hint.clone()),
-                }
-            })
+        SubnetSet::parse([proxy]).map(|set| Self::Nets(Box::new(set), contract)).map_err(|error| {
+            let bad = error.bad().first();
+            Problem {
+                reason: bad.map_or(BadProxyReason::NotAProxy, |bad| bad.reason.into()),
+                hint: bad.and_then(|bad| bad.hint.clone()),
+            }
+        })
     }
 }
 
 impl Problem {
     pub(super) fn at(self, index: usize, entry: &str) -> BadProxy {
-        BadProxy {
-            index,
-            entry: entry.to_owned(),
-            reason: self.reason,
-            hint: self.hint,
-        }
+        BadProxy { index, entry: entry.to_owned(), reason: self.reason, hint: self.hint }
     }
 }
 
@@ -67,10 +60,9 @@ fn split_contract(text: &str) -> Result<(&str, Contract), Problem> {
     let Some((proxy, contract)) = text.split_once(" sets ") else {
         return Ok((text, Contract::STANDARD));
     };
-    let contract = contract.parse().map_err(|error| Problem {
-        reason: BadProxyReason::Contract(error),
-        hint: None,
-    })?;
+    let contract = contract
+        .parse()
+        .map_err(|error| Problem { reason: BadProxyReason::Contract(error), hint: None })?;
     Ok((proxy.trim(), contract))
 }
 
@@ -133,12 +125,7 @@ pub struct BadProxy {
 
 impl fmt::Display for BadProxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            index,
-            entry,
-            reason,
-            hint,
-        } = self;
+        let Self { index, entry, reason, hint } = self;
         write!(f, "entry [{index}] {entry:?}: {reason}")?;
         match hint {
             Some(hint) => write!(f, ", write `{hint}`"),
@@ -205,10 +192,7 @@ mod tests {
     fn every_bad_entry_is_named() {
         for (entry, why) in [
             ("", "empty"),
-            (
-                "10.0.0.0/255.0.0.0",
-                "a netmask, which .NET reads as an address",
-            ),
+            ("10.0.0.0/255.0.0.0", "a netmask, which .NET reads as an address"),
             ("::ffff:10.0.0.0/90", "wider than the mapped form"),
             ("1", "a number, which .NET reads as 0.0.0.1"),
             ("0x7f.1", "hexadecimal"),

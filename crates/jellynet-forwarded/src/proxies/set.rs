@@ -34,11 +34,7 @@ impl ProxySet {
         contracts.sort_by_key(|(net, _)| *net);
         contracts.dedup_by_key(|(net, _)| *net);
         contracts.retain(|(_, contract)| *contract != Contract::STANDARD);
-        Self {
-            addresses,
-            contracts,
-            unix,
-        }
+        Self { addresses, contracts, unix }
     }
 
     /// What the proxy at this address sets; `None` if it is no known proxy.
@@ -99,11 +95,7 @@ mod tests {
         let set = known.to_set();
         for (ip, expected, why) in [
             ("10.9.9.9", Some("for"), "the widest"),
-            (
-                "10.1.9.9",
-                Some("for,proto,host"),
-                "the middle one, standard",
-            ),
+            ("10.1.9.9", Some("for,proto,host"), "the middle one, standard"),
             ("10.1.1.1", Some("for,port"), "the address"),
             ("::ffff:10.1.1.1", Some("for,port"), "mapped"),
             ("10.1.1.2", None, "excluded"),
@@ -117,10 +109,6 @@ mod tests {
         }
         assert_eq!(set.contract_of(PeerAddr::Unix), Some(Contract::FOR));
         let without = KnownProxies::parse(["0.0.0.0/0", "::/0"]).unwrap().to_set();
-        assert_eq!(
-            without.contract_of(PeerAddr::Unix),
-            None,
-            "an explicit choice"
-        );
+        assert_eq!(without.contract_of(PeerAddr::Unix), None, "an explicit choice");
     }
 }

@@ -8,10 +8,7 @@ use crate::proxies::ProxySet;
 
 /// How a connection of this peer has to start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "a header is required, refused, or nothing is read"
-)]
+#[expect(clippy::exhaustive_enums, reason = "a header is required, refused, or nothing is read")]
 pub enum Expect {
     /// With a header.
     Header,
@@ -67,16 +64,8 @@ mod tests {
         let (proxy, other) = (peer("[::ffff:10.0.0.2]:1"), peer("10.0.0.3:1"));
         for (policy, for_proxy, for_others) in [
             (PreamblePolicy::Refused, Expect::Plain, Expect::Plain),
-            (
-                PreamblePolicy::Required(Arc::clone(&set)),
-                Expect::Header,
-                Expect::Close,
-            ),
-            (
-                PreamblePolicy::RequiredOfProxies(set),
-                Expect::Header,
-                Expect::Plain,
-            ),
+            (PreamblePolicy::Required(Arc::clone(&set)), Expect::Header, Expect::Close),
+            (PreamblePolicy::RequiredOfProxies(set), Expect::Header, Expect::Plain),
         ] {
             assert_eq!(policy.expects(proxy), for_proxy, "{policy:?}");
             for stranger in [other, PeerAddr::Unix] {

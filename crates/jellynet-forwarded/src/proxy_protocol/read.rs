@@ -140,9 +140,7 @@ async fn read<S: AsyncRead + Unpin>(mut stream: S) -> Result<(Preamble, Rewound<
         }
         let count = stream.read_buf(&mut received).await;
         if count.map_err(AcceptError::Io)? == 0 {
-            return Err(AcceptError::Closed {
-                received: received.len(),
-            });
+            return Err(AcceptError::Closed { received: received.len() });
         }
     }
 }

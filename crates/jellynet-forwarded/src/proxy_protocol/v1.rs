@@ -25,22 +25,13 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed<'_>, ParseError> {
             return Err(ParseError::LineTooLong);
         }
         // Lines differ in length and the end is two bytes: any byte more may be the last.
-        return Ok(Parsed::Incomplete {
-            need: bytes.len() + 1,
-        });
+        return Ok(Parsed::Incomplete { need: bytes.len() + 1 });
     };
     let line = window.get(SIGNATURE.len()..end).unwrap_or_default();
     let line = line.strip_suffix(b"\r").ok_or(ParseError::Line)?;
     let source = source(line).ok_or(ParseError::Line)?;
-    let header = Header {
-        version: 1,
-        source,
-        tlvs: Tlvs::NONE,
-    };
-    Ok(Parsed::Complete {
-        header,
-        length: end + 1,
-    })
+    let header = Header { version: 1, source, tlvs: Tlvs::NONE };
+    Ok(Parsed::Complete { header, length: end + 1 })
 }
 
 fn source(line: &[u8]) -> Option<Source> {
@@ -74,10 +65,9 @@ mod tests {
         Ok(match super::super::parse(bytes, 0)? {
             Parsed::Incomplete { need } => format!("need {need}"),
             Parsed::Complete { header, length } => match header.source {
-                Source::Client {
-                    source,
-                    destination,
-                } => format!("{source} to {destination}, {length}"),
+                Source::Client { source, destination } => {
+                    format!("{source} to {destination}, {length}")
+                }
                 other => format!("{other:?}, {length}"),
             },
         })
@@ -96,28 +86,16 @@ mod tests {
                 Ok("192.0.2.1:56324 to 192.0.2.2:443, 42"),
                 "IPv4, and data after it",
             ),
-            (
-                b"PROXY TCP6 2001:db8::1 ::1 1 0\r\n",
-                Ok("[2001:db8::1]:1 to [::1]:0, 32"),
-                "IPv6",
-            ),
+            (b"PROXY TCP6 2001:db8::1 ::1 1 0\r\n", Ok("[2001:db8::1]:1 to [::1]:0, 32"), "IPv6"),
             (
                 b"PROXY TCP6 ::ffff:192.0.2.1 ::1 1 2\r\n",
                 Ok("192.0.2.1:1 to [::1]:2, 37"),
                 "mapped, as HAProxy sends it for mixed families",
             ),
             (b"PROXY UNKNOWN\r\n", Ok("Unknown, 15"), "unknown"),
-            (
-                b"PROXY UNKNOWN what ever\r\n",
-                Ok("Unknown, 25"),
-                "with more",
-            ),
+            (b"PROXY UNKNOWN what ever\r\n", Ok("Unknown, 25"), "with more"),
             (LONG, Ok("Unknown, 107"), "the longest line"),
-            (
-                b"PROXY UNKNOWN\r\nPROXY UNKNOWN\r\n",
-                Ok("Unknown, 15"),
-                "a second header is data",
-            ),
+            (b"PROXY UNKNOWN\r\nPROXY UNKNOWN\r\n", Ok("Unknown, 15"), "a second header is data"),
             (b"P", Ok("need 2"), "a start"),
             (b"PROXY TCP4 1.2.3.4", Ok("need 19"), "half a line"),
             (b"PROXY UNKNOWN\r", Ok("need 15"), "half an end"),
@@ -126,63 +104,23 @@ mod tests {
             (b"PROXY  TCP4 1.2.3.4 1.2.3.4 1 1\r\n", line, "two blanks"),
             (b"PROXY TCP4 1.2.3.4  1.2.3.4 1 1\r\n", line, "two blanks"),
             (b"PROXY TCP4\t1.2.3.4\t1.2.3.4\t1\t1\r\n", line, "tabs"),
-            (
-                b"PROXY TCP4 1.2.3.4 1.2.3.4 1 1 \r\n",
-                line,
-                "a blank at the end",
-            ),
-            (
-                b"PROXY TCP4 1.2.3.4 1.2.3.4 1 1 1\r\n",
-                line,
-                "too many words",
-            ),
+            (b"PROXY TCP4 1.2.3.4 1.2.3.4 1 1 \r\n", line, "a blank at the end"),
+            (b"PROXY TCP4 1.2.3.4 1.2.3.4 1 1 1\r\n", line, "too many words"),
             (b"PROXY TCP4 1.2.3.4 1.2.3.4 1\r\n", line, "too few words"),
-            (
-                b"PROXY TCP4 1.2.3.4 1.2.3.4 +5632 1\r\n",
-                line,
-                "a signed port",
-            ),
-            (
-                b"PROXY TCP4 1.2.3.4 1.2.3.4 -1 1\r\n",
-                line,
-                "a negative port",
-            ),
-            (
-                b"PROXY TCP4 1.2.3.4 1.2.3.4 01 1\r\n",
-                line,
-                "a leading zero",
-            ),
-            (
-                b"PROXY TCP4 1.2.3.4 1.2.3.4 65536 1\r\n",
-                line,
-                "out of range",
-            ),
-            (
-                b"PROXY TCP4 1.2.3.04 1.2.3.4 1 1\r\n",
-                line,
-                "a leading zero",
-            ),
-            (
-                b"PROXY TCP4 1.2.3.4:5 1.2.3.4 1 1\r\n",
-                line,
-                "address and port",
-            ),
+            (b"PROXY TCP4 1.2.3.4 1.2.3.4 +5632 1\r\n", line, "a signed port"),
+            (b"PROXY TCP4 1.2.3.4 1.2.3.4 -1 1\r\n", line, "a negative port"),
+            (b"PROXY TCP4 1.2.3.4 1.2.3.4 01 1\r\n", line, "a leading zero"),
+            (b"PROXY TCP4 1.2.3.4 1.2.3.4 65536 1\r\n", line, "out of range"),
+            (b"PROXY TCP4 1.2.3.04 1.2.3.4 1 1\r\n", line, "a leading zero"),
+            (b"PROXY TCP4 1.2.3.4:5 1.2.3.4 1 1\r\n", line, "address and port"),
             (b"PROXY TCP4 ::1 ::1 1 1\r\n", line, "IPv6 as TCP4"),
             (b"PROXY TCP6 1.2.3.4 1.2.3.4 1 1\r\n", line, "IPv4 as TCP6"),
             (b"PROXY TCP6 fe80::1%eth0 ::1 1 1\r\n", line, "a zone"),
             (b"PROXY TCP6 [::1] ::1 1 1\r\n", line, "brackets"),
-            (
-                b"PROXY UDP4 1.2.3.4 1.2.3.4 1 1\r\n",
-                line,
-                "no such family",
-            ),
+            (b"PROXY UDP4 1.2.3.4 1.2.3.4 1 1\r\n", line, "no such family"),
             (b"PROXY tcp4 1.2.3.4 1.2.3.4 1 1\r\n", line, "lower case"),
             (b"PROXY \r\n", line, "no family"),
-            (
-                b"PROXY TCP4 1.2.3.4 1.2.3.4 1 1\n",
-                line,
-                "no carriage return",
-            ),
+            (b"PROXY TCP4 1.2.3.4 1.2.3.4 1 1\n", line, "no carriage return"),
             (b"PROXY UNKNOWN \r \r\n", line, "a stray carriage return"),
         ] {
             let expected = expected.map(str::to_owned);

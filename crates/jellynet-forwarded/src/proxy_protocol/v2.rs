@@ -102,11 +102,7 @@ pub(super) fn parse(bytes: &[u8], cap: u16) -> Result<Parsed<'_>, ParseError> {
             Tlvs::check(before, tlvs)?
         }
     };
-    let header = Header {
-        version: 2,
-        source,
-        tlvs,
-    };
+    let header = Header { version: 2, source, tlvs };
     Ok(Parsed::Complete { header, length })
 }
 

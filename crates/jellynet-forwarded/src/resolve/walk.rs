@@ -26,11 +26,7 @@ pub(super) struct Start {
 
 impl Start {
     pub(super) const fn at_peer(contract: Contract) -> Self {
-        Self {
-            at: None,
-            hops: 0,
-            contract,
-        }
+        Self { at: None, hops: 0, contract }
     }
 }
 
@@ -77,13 +73,7 @@ pub(super) struct Origin<'h> {
 
 impl<'h> Answer<'h> {
     pub(super) fn at(at: Option<Node>, hops: u8, stop: Stop) -> Self {
-        Self {
-            at,
-            hops,
-            stop,
-            origin: Origin::default(),
-            audit: Audit::default(),
-        }
+        Self { at, hops, stop, origin: Origin::default(), audit: Audit::default() }
     }
 
     /// This answer if the other family gives the same; else nobody but the start.
@@ -102,10 +92,7 @@ impl<'h> Answer<'h> {
             return self;
         }
         self.audit.insert(AuditFlag::Conflict);
-        Self {
-            audit: self.audit,
-            ..Self::at(start.at, start.hops, Stop::Conflict)
-        }
+        Self { audit: self.audit, ..Self::at(start.at, start.hops, Stop::Conflict) }
     }
 }
 
@@ -126,11 +113,7 @@ trait Hops<'h> {
 
 /// Walks while each address is a known proxy.
 fn walk<'h>(rules: &Rules, start: Start, hops: &mut impl Hops<'h>) -> Answer<'h> {
-    let Start {
-        at,
-        hops: walked,
-        mut contract,
-    } = start;
+    let Start { at, hops: walked, mut contract } = start;
     let mut answer = Answer::at(at, walked, Stop::Missing);
     while answer.hops < rules.limit.get() {
         match hops.next(contract, &mut answer.origin, &mut answer.audit) {
@@ -234,9 +217,7 @@ impl<'h, H: Headers + ?Sized> Hops<'h> for XForwarded<'_, 'h, H> {
         audit: &mut Audit,
     ) -> Result<Node, Stop> {
         let first = std::mem::take(&mut self.first);
-        let element = contract
-            .sets(Contract::FOR)
-            .then(|| self.nodes.next(self.headers));
+        let element = contract.sets(Contract::FOR).then(|| self.nodes.next(self.headers));
         let Some(element) = element.flatten() else {
             // Without any X-Forwarded-For the rightmost values are still the peer's own.
             if first {
@@ -260,11 +241,7 @@ pub(super) fn forwarded<'h, H: Headers + ?Sized>(
     seen: &Seen<'h>,
     headers: &'h H,
 ) -> Answer<'h> {
-    let mut hops = Rfc7239 {
-        rules,
-        headers,
-        elements: seen.elements(Field::Forwarded),
-    };
+    let mut hops = Rfc7239 { rules, headers, elements: seen.elements(Field::Forwarded) };
     walk(rules, start, &mut hops)
 }
 
@@ -282,9 +259,7 @@ impl<'h, H: Headers + ?Sized> Hops<'h> for Rfc7239<'_, 'h, H> {
         origin: &mut Origin<'h>,
         audit: &mut Audit,
     ) -> Result<Node, Stop> {
-        let element = contract
-            .sets(Contract::FOR)
-            .then(|| self.elements.next(self.headers));
+        let element = contract.sets(Contract::FOR).then(|| self.elements.next(self.headers));
         let element = element.flatten().ok_or(Stop::Missing)?;
         let element = Element::parse(element).ok_or(Stop::Malformed)?;
         let node = element.node.ok_or(Stop::Unknown)?;

@@ -57,48 +57,27 @@ async fn a_proxy_that_moves_is_followed() {
 
     assert!(matches!(told.recv().await, Some(NameEvent::Changed { .. })));
     assert_eq!(contract(&rules, "172.18.0.5"), Some(Contract::FOR));
-    assert_eq!(
-        contract(&rules, "10.0.0.2"),
-        Some(Contract::STANDARD),
-        "the others stay"
-    );
+    assert_eq!(contract(&rules, "10.0.0.2"), Some(Contract::STANDARD), "the others stay");
 
     let Some(NameEvent::Failed { error, kept, .. }) = told.recv().await else {
         panic!("it should fail");
     };
     assert_eq!((error.as_str(), kept), ("no answer within 5s", 1));
-    assert_eq!(
-        start.elapsed(),
-        Duration::from_secs(125),
-        "60 s twice, and the time-out"
-    );
-    assert!(
-        contract(&rules, "172.18.0.5").is_some(),
-        "the last good answer is kept"
-    );
+    assert_eq!(start.elapsed(), Duration::from_secs(125), "60 s twice, and the time-out");
+    assert!(contract(&rules, "172.18.0.5").is_some(), "the last good answer is kept");
 
     let Some(NameEvent::Changed { added, removed, .. }) = told.recv().await else {
         panic!("it should change");
     };
     assert_eq!((added.len(), removed.len()), (2, 1));
-    assert_eq!(
-        start.elapsed(),
-        Duration::from_secs(145),
-        "10 s between tries"
-    );
+    assert_eq!(start.elapsed(), Duration::from_secs(145), "10 s between tries");
     assert!(contract(&rules, "172.18.0.5").is_none());
     assert!(contract(&rules, "fd00::9").is_some());
 
-    assert!(matches!(
-        told.recv().await,
-        Some(NameEvent::Failed { kept: 2, .. })
-    ));
+    assert!(matches!(told.recv().await, Some(NameEvent::Failed { kept: 2, .. })));
     assert!(matches!(told.recv().await, Some(NameEvent::Expired { .. })));
     assert!(start.elapsed() >= Duration::from_secs(86400));
-    assert!(
-        contract(&rules, "172.18.0.9").is_none(),
-        "too old to be true"
-    );
+    assert!(contract(&rules, "172.18.0.9").is_none(), "too old to be true");
     assert!(contract(&rules, "10.0.0.2").is_some());
     task.abort();
 }
@@ -113,8 +92,6 @@ async fn without_names_there_is_nothing_to_follow() {
 
 #[tokio::test]
 async fn the_hosts_own_resolver_knows_localhost() {
-    let addresses = jellynet_forwarded::SystemResolver::new()
-        .resolve("localhost")
-        .await;
+    let addresses = jellynet_forwarded::SystemResolver::new().resolve("localhost").await;
     assert!(addresses.unwrap().iter().any(IpAddr::is_loopback));
 }

@@ -46,27 +46,9 @@ fn client(request: &Empty) -> Option<String> {
 async fn client_and_target_are_told() {
     let layer = ForwardedLayer::new(rules(&["10.0.0.2"]));
     for (target, from, expected_client, expected_target, why) in [
-        (
-            "/a?b",
-            "10.0.0.2:1",
-            "1.2.3.4",
-            "https://tv.example/a?b",
-            "behind a proxy",
-        ),
-        (
-            "/a?b",
-            "10.0.0.9:1",
-            "10.0.0.9",
-            "http://own.lan:8096/a?b",
-            "direct",
-        ),
-        (
-            "http://abs.lan/a",
-            "10.0.0.9:1",
-            "10.0.0.9",
-            "http://abs.lan/a",
-            "absolute form",
-        ),
+        ("/a?b", "10.0.0.2:1", "1.2.3.4", "https://tv.example/a?b", "behind a proxy"),
+        ("/a?b", "10.0.0.9:1", "10.0.0.9", "http://own.lan:8096/a?b", "direct"),
+        ("http://abs.lan/a", "10.0.0.9:1", "10.0.0.9", "http://abs.lan/a", "absolute form"),
         (
             "https://abs.lan/a",
             "10.0.0.9:1",
@@ -74,13 +56,7 @@ async fn client_and_target_are_told() {
             "http://abs.lan/a",
             "a scheme that the connection has not",
         ),
-        (
-            "http://u@abs.lan/a",
-            "10.0.0.9:1",
-            "10.0.0.9",
-            "/a",
-            "an authority with a user",
-        ),
+        ("http://u@abs.lan/a", "10.0.0.9:1", "10.0.0.9", "/a", "an authority with a user"),
         ("*", "10.0.0.9:1", "10.0.0.9", "*", "asterisk form"),
     ] {
         let received = behind(layer.clone(), request(target, from)).await;
@@ -139,17 +115,8 @@ async fn headers_can_be_hidden_from_the_application() {
     ] {
         let layer = ForwardedLayer::new(rules(&["10.0.0.2"])).with_strip(strip);
         let received = behind(layer, request("/", from)).await;
-        for name in [
-            "x-forwarded-for",
-            "x-forwarded-proto",
-            "x-real-ip",
-            "x_forwarded_for",
-        ] {
-            assert_eq!(
-                !received.headers().contains_key(name),
-                hidden,
-                "{why}: {name}"
-            );
+        for name in ["x-forwarded-for", "x-forwarded-proto", "x-real-ip", "x_forwarded_for"] {
+            assert_eq!(!received.headers().contains_key(name), hidden, "{why}: {name}");
         }
         assert!(received.headers().contains_key("accept"), "{why}");
         assert!(received.headers().contains_key("host"), "{why}");
@@ -175,18 +142,14 @@ async fn facts_of_the_connection_come_by_extension() {
     let layer = ForwardedLayer::new(rules(&["10.0.0.2"]));
     let mut with_facts = request("/", "10.0.0.2:1");
     with_facts.extensions_mut().insert(Scheme::Https);
-    with_facts.extensions_mut().insert(PreambleClient {
-        client: Some("9.9.9.9:5".parse().unwrap()),
-        tls: None,
-    });
+    with_facts
+        .extensions_mut()
+        .insert(PreambleClient { client: Some("9.9.9.9:5".parse().unwrap()), tls: None });
     let received = behind(layer, with_facts).await;
     assert_eq!(client(&received).as_deref(), Some("9.9.9.9"));
     let origin = received.extensions().get::<EffectiveOrigin>().unwrap();
     assert_eq!((origin.scheme, origin.hops), (Scheme::Https, 1));
-    let authority = origin
-        .authority
-        .as_ref()
-        .map(|authority| authority.as_str());
+    let authority = origin.authority.as_ref().map(|authority| authority.as_str());
     assert_eq!(authority, Some("own.lan:8096"));
 
     // A framework's own word for the peer.

@@ -1,9 +1,6 @@
 //! Tests of the crate as its users see it.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "the helpers fail the test that calls them"
-)]
+#![expect(clippy::unwrap_used, reason = "the helpers fail the test that calls them")]
 
 mod allocations;
 #[cfg(feature = "dns")]

@@ -33,19 +33,14 @@ async fn the_client_is_known_and_its_bytes_are_whole() {
             client.read_to_end(&mut answer).await.unwrap();
             answer
         });
-        let (preamble, mut stream) = accept(server, peer("10.0.0.2:1"), &required(), DEADLINE)
-            .await
-            .unwrap();
+        let (preamble, mut stream) =
+            accept(server, peer("10.0.0.2:1"), &required(), DEADLINE).await.unwrap();
         let preamble = preamble.unwrap();
         let client = preamble.client().client.unwrap();
         assert_eq!(client.to_string(), "192.0.2.1:56324");
         let mut data = Vec::new();
         stream.read_to_end(&mut data).await.unwrap();
-        assert_eq!(
-            data,
-            [second, b"GET / HTTP/1.1\r\n"].concat(),
-            "a second header is data"
-        );
+        assert_eq!(data, [second, b"GET / HTTP/1.1\r\n"].concat(), "a second header is data");
         stream.write_all(b"200").await.unwrap();
         drop(stream);
         assert_eq!(writer.await.unwrap(), b"200");
@@ -59,9 +54,8 @@ async fn one_byte_at_a_time_is_enough() {
         let (mut client, server) = duplex(1);
         let sent = [header, b"data"].concat();
         let writer = tokio::spawn(async move { client.write_all(&sent).await });
-        let (preamble, mut stream) = accept(server, peer("10.0.0.2:1"), &required(), DEADLINE)
-            .await
-            .unwrap();
+        let (preamble, mut stream) =
+            accept(server, peer("10.0.0.2:1"), &required(), DEADLINE).await.unwrap();
         assert!(matches!(preamble.unwrap().source, Source::Client { .. }));
         let mut data = String::new();
         stream.read_to_string(&mut data).await.unwrap();
@@ -72,11 +66,7 @@ async fn one_byte_at_a_time_is_enough() {
 
 #[tokio::test(start_paused = true)]
 async fn a_header_that_does_not_come_is_not_waited_for() {
-    for sent in [
-        &b""[..],
-        b"PROXY TCP4 192.",
-        b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x01",
-    ] {
+    for sent in [&b""[..], b"PROXY TCP4 192.", b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x01"] {
         let (mut client, server) = duplex(64);
         client.write_all(sent).await.unwrap();
         let start = tokio::time::Instant::now();
@@ -94,10 +84,7 @@ async fn what_is_no_header_is_refused_at_once() {
         (b"PROXY TCP4 1.2.3.4 1.2.3.4 +5632 1\r\n", ParseError::Line),
         (
             b"\r\n\r\n\0\r\nQUIT\n\x21\x11\xff\xff",
-            ParseError::TooLong {
-                announced: 65535,
-                cap: 4096,
-            },
+            ParseError::TooLong { announced: 65535, cap: 4096 },
         ),
     ] {
         let (mut client, server) = duplex(64);
@@ -111,10 +98,7 @@ async fn what_is_no_header_is_refused_at_once() {
     let (client, server) = duplex(64);
     drop(client);
     let result = accept(server, peer("10.0.0.2:1"), &required(), DEADLINE).await;
-    assert!(matches!(
-        refusal(result),
-        AcceptError::Closed { received: 0 }
-    ));
+    assert!(matches!(refusal(result), AcceptError::Closed { received: 0 }));
 }
 
 #[tokio::test]
@@ -122,12 +106,7 @@ async fn nobody_else_is_listened_to() {
     let (_client, server): (DuplexStream, _) = duplex(64);
     let result = accept(server, peer("10.0.0.9:1"), &required(), DEADLINE).await;
     let error = refusal(result);
-    assert!(
-        error
-            .to_string()
-            .starts_with("10.0.0.9:1 is no known proxy"),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with("10.0.0.9:1 is no known proxy"), "{error}");
 
     // Where it is refused, it is data.
     for (policy, from) in [

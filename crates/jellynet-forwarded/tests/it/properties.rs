@@ -40,19 +40,11 @@ fn headers() -> impl Strategy<Value = Vec<(&'static str, Vec<u8>)>> {
 }
 
 fn family() -> impl Strategy<Value = Family> {
-    prop_oneof![
-        Just(Family::XForwarded),
-        Just(Family::Forwarded),
-        Just(Family::Both)
-    ]
+    prop_oneof![Just(Family::XForwarded), Just(Family::Forwarded), Just(Family::Both)]
 }
 
 fn rules(family: Family) -> Rules {
-    let known = [
-        "10.0.0.0/24 sets for,proto,host,port,prefix",
-        "10.0.0.7 sets for",
-        "unix",
-    ];
+    let known = ["10.0.0.0/24 sets for,proto,host,port,prefix", "10.0.0.7 sets for", "unix"];
     Rules::new(KnownProxies::parse(known).unwrap().to_set()).with_family(family)
 }
 

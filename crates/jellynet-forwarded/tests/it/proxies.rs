@@ -46,11 +46,7 @@ fn spoofed_headers_change_nothing_behind_real_proxies() {
         (
             "HAProxy, and the client sends an empty header",
             "10.0.0.2 sets for",
-            &[
-                ("host", "jellyfin.test"),
-                ("x-forwarded-for", ""),
-                ("x-forwarded-for", "127.0.0.5"),
-            ],
+            &[("host", "jellyfin.test"), ("x-forwarded-for", ""), ("x-forwarded-for", "127.0.0.5")],
             "127.0.0.5 forwarded/1",
             "http://jellyfin.test",
         ),

@@ -63,10 +63,7 @@ fn what_haproxy_sends_is_read() {
             panic!("{what} should be read");
         };
         let found = match header.source {
-            Source::Client {
-                source,
-                destination,
-            } => format!("{source} to {destination}"),
+            Source::Client { source, destination } => format!("{source} to {destination}"),
             Source::Local => "the proxy itself".to_owned(),
             other => format!("{other:?}"),
         };
@@ -88,10 +85,7 @@ fn what_haproxy_says_about_tls_is_read() {
     assert_eq!(authority, Some("tv.example"));
     assert_eq!(tlvs.unique_id(), Some(&b"7F000001:DAB0_0004"[..]));
     let ssl = tlvs.ssl().unwrap();
-    assert!(
-        ssl.over_tls && !ssl.verified,
-        "the client showed no certificate"
-    );
+    assert!(ssl.over_tls && !ssl.verified, "the client showed no certificate");
     assert_eq!(ssl.version, Some("TLSv1.3"));
     assert_eq!(ssl.cipher, Some("TLS_AES_256_GCM_SHA384"));
     assert_eq!(header.client().tls, Some(true));

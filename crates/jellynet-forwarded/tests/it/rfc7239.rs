@@ -55,12 +55,7 @@ fn elements_are_walked_from_the_right() {
             "http://own.lan",
             "an open quote on the left swallows nothing",
         ),
-        (
-            &["for=\"1.2.3.\\4\""],
-            "1.2.3.4 forwarded/1",
-            "http://own.lan",
-            "a quoted pair",
-        ),
+        (&["for=\"1.2.3.\\4\""], "1.2.3.4 forwarded/1", "http://own.lan", "a quoted pair"),
         (
             &["for=1.2.3.4;host=\"t\\v.example\""],
             "1.2.3.4 forwarded/1",
@@ -103,18 +98,8 @@ fn elements_are_walked_from_the_right() {
             "http://own.lan",
             "IPv6 without brackets is malformed",
         ),
-        (
-            &["for=\"[::ffff:1.2.3.4]\""],
-            "1.2.3.4 forwarded/1",
-            "http://own.lan",
-            "mapped",
-        ),
-        (
-            &["for=1.2.3.4", ""],
-            "1.2.3.4 forwarded/1",
-            "http://own.lan",
-            "an empty last line",
-        ),
+        (&["for=\"[::ffff:1.2.3.4]\""], "1.2.3.4 forwarded/1", "http://own.lan", "mapped"),
+        (&["for=1.2.3.4", ""], "1.2.3.4 forwarded/1", "http://own.lan", "an empty last line"),
         (&[], "10.0.0.2 proxy-only/0", "http://own.lan", "no header"),
     ] {
         let mut headers = vec![

@@ -59,10 +59,7 @@ impl<E: Engine> Task<E> {
         while let Some(event) = engine.poll_event() {
             // Dropping the newest keeps what was first; the count says that there was more.
             if self.events.try_send(event).is_err() {
-                self.shared
-                    .counters
-                    .events_dropped
-                    .fetch_add(1, Ordering::Relaxed);
+                self.shared.counters.events_dropped.fetch_add(1, Ordering::Relaxed);
             }
         }
         engine.poll_timeout()

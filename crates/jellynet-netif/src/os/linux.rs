@@ -21,20 +21,8 @@ pub(super) fn interfaces() -> io::Result<InterfaceTable> {
     let mut dump = Dump::default();
     for attempt in 0..ATTEMPTS {
         dump = Dump::default();
-        ask(
-            &socket,
-            2 * attempt + 1,
-            links_request,
-            &mut dump,
-            &mut buffer,
-        )?;
-        ask(
-            &socket,
-            2 * attempt + 2,
-            addresses_request,
-            &mut dump,
-            &mut buffer,
-        )?;
+        ask(&socket, 2 * attempt + 1, links_request, &mut dump, &mut buffer)?;
+        ask(&socket, 2 * attempt + 2, addresses_request, &mut dump, &mut buffer)?;
         if !dump.interrupted {
             break;
         }

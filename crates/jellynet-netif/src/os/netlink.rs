@@ -50,9 +50,8 @@ const IFA_F_DEPRECATED: u32 = 0x20;
 const IFA_F_TENTATIVE: u32 = 0x40;
 
 /// Software kinds that are hardware in another form.
-const HARDWARE_KINDS: [&[u8]; 8] = [
-    b"vlan", b"bond", b"team", b"dsa", b"hsr", b"ipoib", b"wwan", b"rmnet",
-];
+const HARDWARE_KINDS: [&[u8]; 8] =
+    [b"vlan", b"bond", b"team", b"dsa", b"hsr", b"ipoib", b"wwan", b"rmnet"];
 
 /// The request for all links.
 pub(super) fn links_request(sequence: u32) -> Vec<u8> {
@@ -314,11 +313,7 @@ mod tests {
             let table = read(&[link_message(5, bits | IFF_MULTICAST, "eth0", kind)]);
             let flags = table.by_name("eth0").unwrap().flags;
             assert!(flags.multicast && !flags.loopback, "{why}");
-            assert_eq!(
-                (flags.up, flags.r#virtual),
-                (expected_up, expected_virtual),
-                "{why}"
-            );
+            assert_eq!((flags.up, flags.r#virtual), (expected_up, expected_virtual), "{why}");
         }
     }
 
@@ -351,10 +346,7 @@ mod tests {
                 5,
                 32,
                 1, // secondary, which is not temporary on IPv4
-                &[
-                    attribute(IFA_ADDRESS, &[10, 0, 0, 2]),
-                    attribute(IFA_LOCAL, &[10, 0, 0, 1]),
-                ],
+                &[attribute(IFA_ADDRESS, &[10, 0, 0, 2]), attribute(IFA_LOCAL, &[10, 0, 0, 1])],
             ),
         ]);
         let address = table.by_name("ppp0").unwrap().addresses[0];

@@ -52,8 +52,6 @@ fn describe(entry: &if_addrs::Interface, index: u32) -> Interface {
         loopback,
         multicast: !loopback && !entry.is_p2p(),
         point_to_point: entry.is_p2p(),
-        r#virtual: VIRTUAL_NAMES
-            .iter()
-            .any(|name| entry.name.starts_with(name)),
+        r#virtual: VIRTUAL_NAMES.iter().any(|name| entry.name.starts_with(name)),
     })
 }

@@ -148,23 +148,13 @@ pub struct BadSubnet {
 
 impl BadSubnet {
     pub(super) fn new(index: usize, entry: &str, reason: BadSubnetReason) -> Self {
-        Self {
-            index,
-            entry: entry.to_owned(),
-            reason,
-            hint: hint::corrected(entry),
-        }
+        Self { index, entry: entry.to_owned(), reason, hint: hint::corrected(entry) }
     }
 }
 
 impl fmt::Display for BadSubnet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            index,
-            entry,
-            reason,
-            hint,
-        } = self;
+        let Self { index, entry, reason, hint } = self;
         write!(f, "entry [{index}] {entry:?}: {reason}")?;
         match hint {
             Some(hint) => write!(f, ", write `{hint}`"),

@@ -66,11 +66,7 @@ fn address_reason(address: &str) -> BadSubnetReason {
     }
     if address.contains(':') {
         let short = complete_ipv6(address).is_some();
-        return if short {
-            BadSubnetReason::ShortIpv6
-        } else {
-            BadSubnetReason::NotASubnet
-        };
+        return if short { BadSubnetReason::ShortIpv6 } else { BadSubnetReason::NotASubnet };
     }
     match ipv4_parts(address) {
         Some((parts, _)) if parts.len() < 4 => BadSubnetReason::ShortIpv4,

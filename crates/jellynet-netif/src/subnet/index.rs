@@ -82,12 +82,7 @@ enum Slot {
 
 impl<K> Default for Index<K> {
     fn default() -> Self {
-        Self {
-            starts: Vec::new(),
-            holders: Vec::new(),
-            tables: Vec::new(),
-            slots: Vec::new(),
-        }
+        Self { starts: Vec::new(), holders: Vec::new(), tables: Vec::new(), slots: Vec::new() }
     }
 }
 
@@ -125,11 +120,7 @@ impl<K: Key> Index<K> {
 
     fn new(ranges: Vec<(K, u32)>) -> Self {
         let (starts, holders) = ranges.into_iter().unzip();
-        let mut index = Self {
-            starts,
-            holders,
-            ..Self::default()
-        };
+        let mut index = Self { starts, holders, ..Self::default() };
         if let Some(last) = index.starts.len().checked_sub(1) {
             // The first start is the lowest address, far from a crowd: it needs no slot.
             index.add_table(last.min(1)..=last);
@@ -147,13 +138,7 @@ impl<K: Key> Index<K> {
         let shift = top.bits_above(base).saturating_sub(bits);
         let (id, first_slot) = (self.tables.len(), self.slots.len());
         let last_slot = first_slot + top.slot(base, shift);
-        self.tables.push(Table {
-            base,
-            shift,
-            first_start: first,
-            first_slot,
-            last_slot,
-        });
+        self.tables.push(Table { base, shift, first_start: first, first_slot, last_slot });
         self.slots.resize(last_slot + 1, Slot::Start(0));
 
         let mut next = first;
@@ -211,11 +196,7 @@ fn ranges<K: Key>(nets: &[IpNet], bounds: impl Fn(IpNet) -> Option<(K, K)>) -> V
         .zip(nets)
         .filter_map(|(position, net)| {
             let (first, last) = bounds(*net)?;
-            Some(Range {
-                first,
-                last,
-                position,
-            })
+            Some(Range { first, last, position })
         })
         .collect();
     ranges.sort_by_key(|range| (range.first, std::cmp::Reverse(range.last)));

@@ -32,13 +32,8 @@ const SHARED: IpNet = v4([100, 64, 0, 0], 10);
 
 impl NamedSubnets {
     /// Every named set.
-    pub const ALL: [Self; 5] = [
-        Self::Private,
-        Self::Tailscale,
-        Self::Cgnat,
-        Self::LinkLocal,
-        Self::Loopback,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::Private, Self::Tailscale, Self::Cgnat, Self::LinkLocal, Self::Loopback];
 
     /// The name as an entry writes it.
     #[must_use]
@@ -55,9 +50,7 @@ impl NamedSubnets {
     /// The set with this name, letter case ignored.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|named| named.name().eq_ignore_ascii_case(name))
+        Self::ALL.into_iter().find(|named| named.name().eq_ignore_ascii_case(name))
     }
 
     /// The subnets it stands for.
@@ -73,10 +66,7 @@ impl NamedSubnets {
                 LINK_LOCAL_V6,
                 const { v6([0xfc00, 0, 0, 0, 0, 0, 0, 0], 7) },
             ],
-            Self::Tailscale => &[
-                SHARED,
-                const { v6([0xfd7a, 0x115c, 0xa1e0, 0, 0, 0, 0, 0], 48) },
-            ],
+            Self::Tailscale => &[SHARED, const { v6([0xfd7a, 0x115c, 0xa1e0, 0, 0, 0, 0, 0], 48) }],
             Self::Cgnat => &[SHARED],
             Self::LinkLocal => &[const { v4([169, 254, 0, 0], 16) }, LINK_LOCAL_V6],
             Self::Loopback => &[LOOPBACK_V4, LOOPBACK_V6],
@@ -98,8 +88,5 @@ const fn v4(octets: [u8; 4], prefix_len: u8) -> IpNet {
 
 const fn v6(groups: [u16; 8], prefix_len: u8) -> IpNet {
     let [a, b, c, d, e, f, g, h] = groups;
-    IpNet::V6(Ipv6Net::new_assert(
-        Ipv6Addr::new(a, b, c, d, e, f, g, h),
-        prefix_len,
-    ))
+    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(a, b, c, d, e, f, g, h), prefix_len))
 }

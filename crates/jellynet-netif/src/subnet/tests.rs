@@ -18,11 +18,7 @@ fn an_entry_is_read_as_jellyfin_reads_it() {
         ("192.168.1.10", "192.168.1.10/32", "one address"),
         ("fd00::1", "fd00::1/128", "one address"),
         ("192.168.1.77/24", "192.168.1.0/24", "host bits"),
-        (
-            "fd23:184f:2029:100::7/56",
-            "fd23:184f:2029:100::/56",
-            "host bits",
-        ),
+        ("fd23:184f:2029:100::7/56", "fd23:184f:2029:100::/56", "host bits"),
         ("0.0.0.0", "0.0.0.0/0", "everything of the family"),
         ("::", "::/0", "everything of the family"),
         ("0.0.0.0/32", "0.0.0.0/32", "unless a prefix says otherwise"),
@@ -52,34 +48,14 @@ fn every_bad_entry_is_named_with_what_was_meant() {
         ("  ", Reason::Empty, None),
         ("!", Reason::Empty, None),
         ("!!10.0.0.0/8", Reason::ExcludedTwice, Some("!10.0.0.0/8")),
-        (
-            "fd23:184f:2029:0100/56",
-            Reason::ShortIpv6,
-            Some("fd23:184f:2029:0100::/56"),
-        ),
-        (
-            "!fd23:184f:2029:0100/56",
-            Reason::ShortIpv6,
-            Some("!fd23:184f:2029:0100::/56"),
-        ),
-        (
-            "fd23:184f:2029:0100:/56",
-            Reason::ShortIpv6,
-            Some("fd23:184f:2029:0100::/56"),
-        ),
+        ("fd23:184f:2029:0100/56", Reason::ShortIpv6, Some("fd23:184f:2029:0100::/56")),
+        ("!fd23:184f:2029:0100/56", Reason::ShortIpv6, Some("!fd23:184f:2029:0100::/56")),
+        ("fd23:184f:2029:0100:/56", Reason::ShortIpv6, Some("fd23:184f:2029:0100::/56")),
         ("fd23:184f", Reason::ShortIpv6, Some("fd23:184f::/32")),
         ("10.0.0.0/255.0.0.0", Reason::Netmask, Some("10.0.0.0/8")),
         ("10.0.0.0/255.0.255.0", Reason::Netmask, None),
-        (
-            "192.168.001.010",
-            Reason::LeadingZeros,
-            Some("192.168.1.10"),
-        ),
-        (
-            "192.168.001.0/255.255.255.0",
-            Reason::LeadingZeros,
-            Some("192.168.1.0/24"),
-        ),
+        ("192.168.001.010", Reason::LeadingZeros, Some("192.168.1.10")),
+        ("192.168.001.0/255.255.255.0", Reason::LeadingZeros, Some("192.168.1.0/24")),
         ("192.168.1/24", Reason::ShortIpv4, Some("192.168.1.0/24")),
         ("192.168.1.*", Reason::ShortIpv4, Some("192.168.1.0/24")),
         ("10.*.*.*", Reason::ShortIpv4, Some("10.0.0.0/8")),
@@ -87,20 +63,12 @@ fn every_bad_entry_is_named_with_what_was_meant() {
         ("10/8", Reason::ShortIpv4, Some("10.0.0.0/8")),
         ("10.0.0.0/33", Reason::PrefixTooLong { max: 32 }, None),
         ("fd00::/129", Reason::PrefixTooLong { max: 128 }, None),
-        (
-            "10.0.0.0/999999999999",
-            Reason::PrefixTooLong { max: 32 },
-            None,
-        ),
+        ("10.0.0.0/999999999999", Reason::PrefixTooLong { max: 32 }, None),
         ("10.0.0.0/+8", Reason::PrefixSyntax, None),
         ("10.0.0.0/08", Reason::PrefixSyntax, Some("10.0.0.0/8")),
         ("10.0.0.0/", Reason::PrefixSyntax, None),
         ("10.0.0.0 / 8", Reason::Blank, Some("10.0.0.0/8")),
-        (
-            "::ffff:10.0.0.0/8",
-            Reason::MappedPrefix,
-            Some("10.0.0.0/8"),
-        ),
+        ("::ffff:10.0.0.0/8", Reason::MappedPrefix, Some("10.0.0.0/8")),
         ("10.0.0.1:8096", Reason::Port, Some("10.0.0.1")),
         ("[fd00::1]:8096", Reason::Port, Some("fd00::1")),
         ("http://10.0.0.1:8096/web", Reason::Url, Some("10.0.0.1")),
@@ -158,11 +126,7 @@ fn exclusions_win_whatever_their_order_and_length() {
     ] {
         let expected = expected.map(|net| net.parse().unwrap());
         assert_eq!(lan.longest_match(ip(address)), expected, "{address}: {why}");
-        assert_eq!(
-            lan.contains(ip(address)),
-            expected.is_some(),
-            "{address}: {why}"
-        );
+        assert_eq!(lan.contains(ip(address)), expected.is_some(), "{address}: {why}");
     }
 }
 
@@ -193,12 +157,7 @@ fn a_set_is_empty_when_no_address_is_in_it() {
 #[test]
 fn the_ends_of_the_address_space_are_in_reach() {
     let all = set(&["0.0.0.0", "::"]);
-    for address in [
-        "0.0.0.0",
-        "255.255.255.255",
-        "::",
-        "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
-    ] {
+    for address in ["0.0.0.0", "255.255.255.255", "::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"] {
         assert!(all.contains(ip(address)), "{address}");
     }
     assert!(set(&["255.255.255.255"]).contains(ip("255.255.255.255")));

@@ -105,11 +105,7 @@ impl UdpConfig {
     /// IPv4.
     #[must_use]
     pub fn announce() -> Self {
-        Self {
-            port: None,
-            announcing: true,
-            ..Self::listen(0)
-        }
+        Self { port: None, announcing: true, ..Self::listen(0) }
     }
 
     /// Speaks IPv6 too.

@@ -25,10 +25,7 @@ pub(super) struct PacketInfo {
 
 impl PacketInfo {
     pub(super) fn new(source: IpAddr, interface: u32) -> Self {
-        let mut info = Self {
-            bytes: [0; LONGEST],
-            length: 0,
-        };
+        let mut info = Self { bytes: [0; LONGEST], length: 0 };
         let index = interface.to_ne_bytes();
         match source {
             IpAddr::V4(ip) => {
@@ -75,10 +72,7 @@ mod tests {
             let info = PacketInfo::new(source.parse().unwrap(), 7);
             let bytes = info.as_bytes();
             let (length, _) = bytes.split_at(size_of::<usize>());
-            assert_eq!(
-                usize::from_ne_bytes(length.try_into().unwrap()),
-                bytes.len()
-            );
+            assert_eq!(usize::from_ne_bytes(length.try_into().unwrap()), bytes.len());
             assert_eq!(bytes.len(), HEADER + data);
         }
     }

@@ -35,18 +35,12 @@ pub(super) fn plan(config: &UdpConfig, table: &InterfaceTable) -> Plan {
     let interfaces = used.iter().map(|i| i.index).collect();
     used.sort_by_key(|i| (i.flags.loopback, i.flags.r#virtual, i.index));
     let memberships = config.port.map(|_| memberships(config, &used));
-    Plan {
-        sockets,
-        memberships: memberships.unwrap_or_default(),
-        interfaces,
-    }
+    Plan { sockets, memberships: memberships.unwrap_or_default(), interfaces }
 }
 
 fn listening(config: &UdpConfig) -> BTreeSet<SocketRole> {
-    const WILDCARDS: [IpAddr; 2] = [
-        IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED),
-        IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED),
-    ];
+    const WILDCARDS: [IpAddr; 2] =
+        [IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED)];
     let wildcards = WILDCARDS.iter().filter(|ip| config.families.has(**ip));
     let wildcards = wildcards.filter(|_| config.port.is_some());
     wildcards.map(|ip| SocketRole::Listen { ip: *ip }).collect()
@@ -57,9 +51,7 @@ fn settled<'a>(
     interface: &'a Interface,
 ) -> impl Iterator<Item = IpAddr> + 'a {
     let settled = interface.addresses.iter().filter(|a| !a.tentative);
-    settled
-        .map(|a| a.ip())
-        .filter(|ip| config.families.has(*ip))
+    settled.map(|a| a.ip()).filter(|ip| config.families.has(*ip))
 }
 
 /// A group is joined where this host has an address of its family to answer from.

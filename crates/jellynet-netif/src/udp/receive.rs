@@ -125,9 +125,7 @@ impl UdpSet {
         };
         let (socket, state) = (&open.socket, &open.state);
         let result = buffers.fill(slot.role, |slices, metas| {
-            socket.try_io(Interest::READABLE, || {
-                state.recv(socket.into(), slices, metas)
-            })
+            socket.try_io(Interest::READABLE, || state.recv(socket.into(), slices, metas))
         });
         match result {
             Ok(()) => {
@@ -191,9 +189,7 @@ fn fallback(role: Option<SocketRole>) -> IpAddr {
 mod tests {
     use super::*;
 
-    const ROLE: SocketRole = SocketRole::Listen {
-        ip: IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED),
-    };
+    const ROLE: SocketRole = SocketRole::Listen { ip: IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED) };
 
     #[test]
     fn rows_are_taken_apart_and_empty_datagrams_are_kept() {

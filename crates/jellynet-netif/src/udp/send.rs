@@ -51,10 +51,7 @@ impl UdpSet {
             (Via::Reply { .. }, SocketRole::Unicast { ip, .. }) => ip == source,
             _ => false,
         };
-        self.slots
-            .iter()
-            .filter(suits)
-            .find_map(|slot| slot.state.as_ref().ok())
+        self.slots.iter().filter(suits).find_map(|slot| slot.state.as_ref().ok())
     }
 }
 
@@ -81,10 +78,7 @@ fn send_as(open: &Open, transmit: &Transmit, to: SocketAddr) -> io::Result<()> {
     let info = PacketInfo::new(transmit.via.source(), transmit.via.interface());
     let to = to.into();
     let payload = [IoSlice::new(&transmit.payload)];
-    let message = MsgHdr::new()
-        .with_addr(&to)
-        .with_buffers(&payload)
-        .with_control(info.as_bytes());
+    let message = MsgHdr::new().with_addr(&to).with_buffers(&payload).with_control(info.as_bytes());
     SockRef::from(&open.socket).sendmsg(&message, 0).map(drop)
 }
 
@@ -124,17 +118,9 @@ impl Complaints {
                 lately.since += 1;
                 return;
             }
-            Some(lately) => {
-                *lately = Lately {
-                    logged: now,
-                    since: 0,
-                }
-            }
+            Some(lately) => *lately = Lately { logged: now, since: 0 },
             None => {
-                let first = Lately {
-                    logged: now,
-                    since: 0,
-                };
+                let first = Lately { logged: now, since: 0 };
                 self.lately.insert((interface, failure), first);
             }
         }
@@ -144,7 +130,6 @@ impl Complaints {
 
     /// Forgets interfaces that went.
     pub(super) fn keep(&mut self, interfaces: &BTreeSet<u32>) {
-        self.lately
-            .retain(|(index, _), _| interfaces.contains(index));
+        self.lately.retain(|(index, _), _| interfaces.contains(index));
     }
 }

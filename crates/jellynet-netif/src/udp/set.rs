@@ -87,9 +87,7 @@ impl UdpSet {
             let socket = slot.state.as_ref().err();
             let memberships = slot.state.as_ref().ok().map(|open| &open.memberships);
             let memberships = memberships.into_iter().flatten();
-            socket
-                .into_iter()
-                .chain(memberships.filter_map(|(_, failure)| failure.as_ref()))
+            socket.into_iter().chain(memberships.filter_map(|(_, failure)| failure.as_ref()))
         });
         failures.map(|failure| failure.retry_at).min()
     }
@@ -106,10 +104,7 @@ impl UdpSet {
                     attempts: failure.attempts,
                 },
             };
-            status.sockets.push(UdpSocketStatus {
-                role: slot.role,
-                state,
-            });
+            status.sockets.push(UdpSocketStatus { role: slot.role, state });
             let memberships = slot.state.as_ref().ok().map(|open| &open.memberships);
             for ((group, interface), failure) in memberships.into_iter().flatten() {
                 status.memberships.push(Membership {

@@ -53,11 +53,7 @@ impl Failure {
 impl Open {
     pub(super) fn new(role: SocketRole, port: u16, config: &UdpConfig) -> io::Result<Self> {
         let wanted = wanted(role, port);
-        let socket = Socket::new(
-            Domain::for_address(wanted),
-            Type::DGRAM,
-            Some(Protocol::UDP),
-        )?;
+        let socket = Socket::new(Domain::for_address(wanted), Type::DGRAM, Some(Protocol::UDP))?;
         if !matches!(role, SocketRole::Announce { .. }) && config.sharing == Sharing::Shared {
             share(&socket)?;
         }

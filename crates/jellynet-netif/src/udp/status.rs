@@ -74,13 +74,10 @@ impl UdpStatus {
 
     /// Everything that failed, in words.
     pub fn failures(&self) -> impl Iterator<Item = String> {
-        let sockets = self
-            .sockets
-            .iter()
-            .filter_map(|socket| match &socket.state {
-                SocketState::Open { .. } => None,
-                SocketState::Failed { wanted, error, .. } => Some(format!("{wanted}: {error}")),
-            });
+        let sockets = self.sockets.iter().filter_map(|socket| match &socket.state {
+            SocketState::Open { .. } => None,
+            SocketState::Failed { wanted, error, .. } => Some(format!("{wanted}: {error}")),
+        });
         let groups = self.memberships.iter().filter_map(|membership| {
             let error = membership.error.as_ref()?;
             let (group, interface) = (membership.group, membership.interface);

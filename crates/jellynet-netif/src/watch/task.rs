@@ -48,11 +48,7 @@ impl Watcher {
     pub(super) fn new() -> io::Result<(Self, watch::Receiver<Arc<InterfaceTable>>)> {
         let events = subscribe();
         let (sender, receiver) = watch::channel(Arc::new(os::interfaces()?));
-        let watcher = Self {
-            sender,
-            events,
-            failing: false,
-        };
+        let watcher = Self { sender, events, failing: false };
         Ok((watcher, receiver))
     }
 

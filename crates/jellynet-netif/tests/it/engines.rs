@@ -29,10 +29,7 @@ pub(crate) struct Echo {
 impl Echo {
     /// Hears, but does not answer.
     pub(crate) fn silent() -> Self {
-        Self {
-            silent: true,
-            ..Self::default()
-        }
+        Self { silent: true, ..Self::default() }
     }
 
     /// Sends `payload` from every address of the interfaces that are up.
@@ -43,10 +40,7 @@ impl Echo {
                 self.transmits.push_back(Transmit {
                     payload: Bytes::from_static(payload),
                     destination,
-                    via: Via::Announce {
-                        interface: interface.index,
-                        source,
-                    },
+                    via: Via::Announce { interface: interface.index, source },
                 });
             }
         }
@@ -81,10 +75,7 @@ impl Engine for Echo {
             self.transmits.push_back(Transmit {
                 payload: Bytes::copy_from_slice(datagram.payload),
                 destination: datagram.source,
-                via: Via::Reply {
-                    interface: datagram.interface,
-                    source,
-                },
+                via: Via::Reply { interface: datagram.interface, source },
             });
         }
     }

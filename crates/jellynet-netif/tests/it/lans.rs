@@ -30,10 +30,8 @@ fn lans() -> Option<Lans> {
     for (number, client) in [(1, &lans.first), (2, &lans.second)] {
         let interface = format!("lan{number}");
         lans.server.link(&interface, client, "eth0");
-        lans.server
-            .address(&interface, &format!("10.77.{number}.1/24"));
-        lans.server
-            .address(&interface, &format!("fd77:{number}::1/64"));
+        lans.server.address(&interface, &format!("10.77.{number}.1/24"));
+        lans.server.address(&interface, &format!("fd77:{number}::1/64"));
         client.address("eth0", &format!("10.77.{number}.2/24"));
         client.address("eth0", &format!("fd77:{number}::2/64"));
         for to in ["255.255.255.255", "239.0.0.0/8"] {
@@ -130,9 +128,7 @@ fn a_group_is_heard_on_the_interfaces_it_was_joined_on_and_no_other() {
             let scope = client.run(|| jellynet_netif::interfaces().unwrap());
             let scope = scope.by_name("eth0").unwrap().index;
             let group = SocketAddr::new(groups[1], 1900);
-            let SocketAddr::V6(mut group) = group else {
-                unreachable!()
-            };
+            let SocketAddr::V6(mut group) = group else { unreachable!() };
             group.set_scope_id(scope);
             six.send_to(b"who?", group).await.unwrap();
             assert_eq!(heard(&mut from_all).await.destination, groups[1]);
@@ -176,19 +172,14 @@ fn what_comes_later_is_heard_too_and_what_goes_is_let_go() {
     lans.server.ip("address del 10.77.1.1/24 dev lan1");
     lans.server.ip("link delete lan2");
     inside(&lans.server, async {
-        let config = UdpConfig::listen(1900)
-            .with_group([239, 255, 255, 250])
-            .with_announcing();
+        let config = UdpConfig::listen(1900).with_group([239, 255, 255, 250]).with_announcing();
         let interfaces = Interfaces::watch().unwrap();
         let (mut driver, mut events) = drive(Echo::default(), config, interfaces);
         let joined = |status: &jellynet_netif::UdpStatus| status.memberships.len();
         assert_eq!(joined(&driver.status()), 0);
 
         lans.server.address("lan1", "10.77.1.9/24");
-        timeout(SOON, driver.status_changed())
-            .await
-            .unwrap()
-            .unwrap();
+        timeout(SOON, driver.status_changed()).await.unwrap().unwrap();
         assert_eq!(joined(&driver.status()), 1);
         let socket = socket(&lans.first, "0.0.0.0:0");
         ask(&socket, "239.255.255.250", 1900).await;
@@ -202,10 +193,7 @@ fn what_comes_later_is_heard_too_and_what_goes_is_let_go() {
             lans.second.address("eth0", "10.77.2.2/24");
             lans.second.ip("route add 239.0.0.0/8 dev eth0");
             while joined(&driver.status()) < 2 {
-                timeout(SOON, driver.status_changed())
-                    .await
-                    .unwrap()
-                    .unwrap();
+                timeout(SOON, driver.status_changed()).await.unwrap().unwrap();
             }
             let socket = self::socket(&lans.second, "0.0.0.0:0");
             ask(&socket, "239.255.255.250", 1900).await;
@@ -213,10 +201,7 @@ fn what_comes_later_is_heard_too_and_what_goes_is_let_go() {
             answer(&socket).await;
             lans.server.ip("link delete lan2");
             while joined(&driver.status()) > 1 {
-                timeout(SOON, driver.status_changed())
-                    .await
-                    .unwrap()
-                    .unwrap();
+                timeout(SOON, driver.status_changed()).await.unwrap().unwrap();
             }
             let failures: Vec<_> = driver.status().failures().collect();
             assert!(failures.is_empty(), "round {round}: {failures:?}");
@@ -234,10 +219,7 @@ fn a_firewall_that_forbids_sending_is_counted_and_the_rest_goes_out() {
         let interfaces = Interfaces::watch().unwrap();
         let index = interfaces.current().by_name("lan2").unwrap().index;
         let (driver, _events) = drive(Echo::silent(), UdpConfig::announce(), interfaces);
-        let via = Via::Announce {
-            interface: index,
-            source: [10, 77, 2, 1].into(),
-        };
+        let via = Via::Announce { interface: index, source: [10, 77, 2, 1].into() };
         driver.with(|engine, _now| {
             for to in [[10, 99, 0, 1], [192, 0, 2, 1], [10, 77, 2, 2]] {
                 engine.send(Transmit {
@@ -256,10 +238,7 @@ fn a_firewall_that_forbids_sending_is_counted_and_the_rest_goes_out() {
         answer(&second).await;
         let counters = driver.counters();
         let failed = counters.send_failed;
-        assert_eq!(
-            (failed.denied, failed.unreachable, failed.too_long),
-            (1, 1, 1)
-        );
+        assert_eq!((failed.denied, failed.unreachable, failed.too_long), (1, 1, 1));
         assert_eq!(counters.sent, 1);
     });
 }

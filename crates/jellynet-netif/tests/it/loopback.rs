@@ -28,19 +28,13 @@ fn port(driver: &Driver<Echo>) -> u16 {
 
 #[tokio::test]
 async fn a_reply_leaves_from_the_address_and_port_that_were_asked() {
-    let (driver, mut events) = drive(
-        Echo::default(),
-        UdpConfig::listen(0),
-        Interfaces::fixed(loopback()),
-    );
+    let (driver, mut events) =
+        drive(Echo::default(), UdpConfig::listen(0), Interfaces::fixed(loopback()));
     let asked = SocketAddr::from(([127, 0, 0, 2], port(&driver)));
     let client = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     client.send_to(b"hello", asked).await.unwrap();
     let mut buffer = [0; 16];
-    let (length, from) = timeout(SOON, client.recv_from(&mut buffer))
-        .await
-        .unwrap()
-        .unwrap();
+    let (length, from) = timeout(SOON, client.recv_from(&mut buffer)).await.unwrap().unwrap();
     assert_eq!((&buffer[..length], from), (b"hello".as_slice(), asked));
     let heard = events.next().await.unwrap();
     assert_eq!(heard.destination, asked.ip());
@@ -51,11 +45,8 @@ async fn a_reply_leaves_from_the_address_and_port_that_were_asked() {
 
 #[tokio::test]
 async fn every_datagram_of_a_burst_is_heard_even_empty_ones() {
-    let (driver, mut events) = drive(
-        Echo::silent(),
-        UdpConfig::listen(0),
-        Interfaces::fixed(loopback()),
-    );
+    let (driver, mut events) =
+        drive(Echo::silent(), UdpConfig::listen(0), Interfaces::fixed(loopback()));
     let to = SocketAddr::from(([127, 0, 0, 1], port(&driver)));
     let client = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     for length in 0..100 {
@@ -81,16 +72,8 @@ async fn a_busy_port_is_said_and_taken_once_it_is_free() {
     );
     assert_eq!(status.failures().count(), 1);
     drop(other);
-    let opened = async {
-        while driver
-            .status_changed()
-            .await
-            .unwrap()
-            .listening()
-            .next()
-            .is_none()
-        {}
-    };
+    let opened =
+        async { while driver.status_changed().await.unwrap().listening().next().is_none() {} };
     timeout(SOON, opened).await.unwrap();
     assert_eq!(driver.status().failures().count(), 0);
 }
@@ -102,9 +85,7 @@ async fn a_shared_port_is_shared_with_every_combination_of_flags() {
         let other = socket2::Socket::new(domain, socket2::Type::DGRAM, None).unwrap();
         other.set_reuse_address(reuse_address).unwrap();
         other.set_reuse_port(reuse_port).unwrap();
-        other
-            .bind(&SocketAddr::from(([0, 0, 0, 0], 0)).into())
-            .unwrap();
+        other.bind(&SocketAddr::from(([0, 0, 0, 0], 0)).into()).unwrap();
         let port = other.local_addr().unwrap().as_socket().unwrap().port();
         let config = UdpConfig::listen(port);
         let (driver, _events) = drive(Echo::default(), config, Interfaces::fixed(loopback()));
@@ -120,11 +101,8 @@ async fn a_shared_port_is_shared_with_every_combination_of_flags() {
 async fn an_announcement_leaves_from_each_address_and_hears_its_answer() {
     let peer = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let to = peer.local_addr().unwrap();
-    let (driver, mut events) = drive(
-        Echo::silent(),
-        UdpConfig::announce(),
-        Interfaces::fixed(loopback()),
-    );
+    let (driver, mut events) =
+        drive(Echo::silent(), UdpConfig::announce(), Interfaces::fixed(loopback()));
     driver.with(|engine, _now| engine.announce(b"who?", to));
     let mut sources = Vec::new();
     let mut buffer = [0; 16];
@@ -140,10 +118,7 @@ async fn an_announcement_leaves_from_each_address_and_hears_its_answer() {
     assert_eq!(sources[1].ip().to_string(), "127.0.0.2");
     for _ in 0..2 {
         let heard = timeout(SOON, events.next()).await.unwrap().unwrap();
-        assert_eq!(
-            (heard.payload.as_slice(), heard.source),
-            (b"me".as_slice(), to)
-        );
+        assert_eq!((heard.payload.as_slice(), heard.source), (b"me".as_slice(), to));
         assert!(sources.iter().any(|from| from.ip() == heard.destination));
     }
 }
@@ -154,16 +129,10 @@ async fn sockets_follow_the_interfaces() {
     let (mut driver, _events) = drive(Echo::silent(), UdpConfig::announce(), interfaces);
     assert!(driver.status().sockets.is_empty());
     sender.set(loopback());
-    let status = timeout(SOON, driver.status_changed())
-        .await
-        .unwrap()
-        .unwrap();
+    let status = timeout(SOON, driver.status_changed()).await.unwrap().unwrap();
     assert_eq!(status.sockets.len(), 2);
     sender.set(InterfaceTable::default());
-    let status = timeout(SOON, driver.status_changed())
-        .await
-        .unwrap()
-        .unwrap();
+    let status = timeout(SOON, driver.status_changed()).await.unwrap().unwrap();
     assert!(status.sockets.is_empty());
     let nowhere = SocketAddr::from(([127, 0, 0, 1], 9));
     driver.with(|engine, _now| engine.announce(b"who?", nowhere));
@@ -176,19 +145,12 @@ async fn an_address_that_cannot_be_bound_is_counted_and_nothing_else_stops() {
     table = table.iter().cloned().chain([foreign]).collect();
     let peer = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let to = peer.local_addr().unwrap();
-    let (driver, _events) = drive(
-        Echo::silent(),
-        UdpConfig::announce(),
-        Interfaces::fixed(table),
-    );
+    let (driver, _events) = drive(Echo::silent(), UdpConfig::announce(), Interfaces::fixed(table));
     assert_eq!(driver.status().failures().count(), 1);
     driver.with(|engine, _now| engine.announce(b"who?", to));
     let mut buffer = [0; 16];
     for _ in 0..2 {
-        timeout(SOON, peer.recv_from(&mut buffer))
-            .await
-            .unwrap()
-            .unwrap();
+        timeout(SOON, peer.recv_from(&mut buffer)).await.unwrap().unwrap();
     }
     driver.shutdown(Duration::ZERO).await;
     assert_eq!(driver.counters().send_failed.no_socket, 1);
@@ -208,20 +170,15 @@ async fn a_shutdown_sends_what_is_due_in_time_and_frees_the_port() {
         engine.announce(b"bye", to);
         engine.due_in(now, Duration::from_millis(30));
     });
-    timeout(SOON, driver.shutdown(Duration::from_secs(1)))
-        .await
-        .unwrap();
+    timeout(SOON, driver.shutdown(Duration::from_secs(1))).await.unwrap();
     assert_eq!(driver.counters().sent, 4, "two at once, two that were due");
     UdpSocket::bind(("0.0.0.0", port)).await.unwrap();
 }
 
 #[tokio::test]
 async fn dropping_everything_closes_the_sockets() {
-    let (driver, events) = drive(
-        Echo::silent(),
-        UdpConfig::listen(0),
-        Interfaces::fixed(loopback()),
-    );
+    let (driver, events) =
+        drive(Echo::silent(), UdpConfig::listen(0), Interfaces::fixed(loopback()));
     let port = port(&driver);
     drop((driver, events));
     let bound = async {

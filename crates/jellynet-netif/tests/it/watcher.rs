@@ -13,16 +13,8 @@ const SOON: Duration = Duration::from_secs(2);
 
 /// Waits for a change, for as long as was promised.
 async fn until(interfaces: &mut Interfaces, wanted: impl Fn(&Change) -> bool) {
-    let change = async {
-        while !interfaces
-            .changed()
-            .await
-            .unwrap()
-            .changes
-            .iter()
-            .any(&wanted)
-        {}
-    };
+    let change =
+        async { while !interfaces.changed().await.unwrap().changes.iter().any(&wanted) {} };
     timeout(SOON, change).await.unwrap();
 }
 
@@ -48,15 +40,9 @@ fn an_address_is_seen_when_it_comes_and_when_it_goes() {
         host.ip("address del 10.77.1.1/24 dev lan0");
         until(&mut interfaces, |c| is(c, "10.77.1.1/24")).await;
         host.ip("link set lan0 down");
-        until(&mut interfaces, |c| {
-            matches!(c, Change::FlagsChanged { up: false, .. })
-        })
-        .await;
+        until(&mut interfaces, |c| matches!(c, Change::FlagsChanged { up: false, .. })).await;
         host.ip("link delete lan0");
-        until(&mut interfaces, |c| {
-            matches!(c, Change::InterfaceGone { .. })
-        })
-        .await;
+        until(&mut interfaces, |c| matches!(c, Change::InterfaceGone { .. })).await;
     });
 }
 
@@ -86,14 +72,7 @@ fn an_ipv6_address_is_seen_tentative_and_then_ready() {
         assert!(bind().is_err(), "it is tentative");
         // Duplicate address detection takes a second and a half; the change is seen at once.
         let change = async {
-            while !interfaces
-                .changed()
-                .await
-                .unwrap()
-                .changes
-                .iter()
-                .any(|c| ours(c, true))
-            {}
+            while !interfaces.changed().await.unwrap().changes.iter().any(|c| ours(c, true)) {}
         };
         timeout(2 * SOON, change).await.unwrap();
         bind().unwrap();

@@ -24,12 +24,7 @@ pub(crate) fn house() -> InterfaceTable {
     let mut eth0 = interface(
         "eth0",
         2,
-        &[
-            "192.168.1.10/24",
-            "2001:db8:1::10/64",
-            "fd00:1::10/64",
-            "fe80::10/64",
-        ],
+        &["192.168.1.10/24", "2001:db8:1::10/64", "fd00:1::10/64", "fe80::10/64"],
     );
     let later = InterfaceAddr::new("192.168.1.11/25".parse().unwrap()).with_tentative(true);
     eth0.addresses.push(later);
@@ -57,11 +52,7 @@ pub(crate) fn container() -> InterfaceTable {
 pub(crate) fn rented() -> InterfaceTable {
     InterfaceTable::new([
         Interface::loopback(1),
-        interface(
-            "eth0",
-            2,
-            &["203.0.113.10/24", "2001:db8:9::10/64", "fe80::1/64"],
-        ),
+        interface("eth0", 2, &["203.0.113.10/24", "2001:db8:9::10/64", "fe80::1/64"]),
         interface("eth1", 3, &["10.0.0.10/24"]),
     ])
 }

@@ -12,15 +12,7 @@ use proptest::sample::{select, subsequence};
 
 fn any_ip() -> impl Strategy<Value = IpAddr> {
     let v4 = (
-        select(vec![
-            [10, 0],
-            [192, 168],
-            [172, 17],
-            [203, 0],
-            [100, 64],
-            [169, 254],
-            [127, 0],
-        ]),
+        select(vec![[10, 0], [192, 168], [172, 17], [203, 0], [100, 64], [169, 254], [127, 0]]),
         0_u8..3,
         1_u8..9,
     )
@@ -45,16 +37,14 @@ fn any_interfaces() -> impl Strategy<Value = InterfaceTable> {
     let flags = (any::<bool>(), any::<bool>(), any::<bool>());
     let interface = (flags, vec(any_address(), 0..4));
     vec(interface, 0..4).prop_map(|interfaces| {
-        let made = (2..)
-            .zip(interfaces)
-            .map(|(index, ((up, tunnel, software), addresses))| {
-                let mut interface = Interface::new(format!("if{index}"), index);
-                interface.flags.up = up;
-                interface.flags.point_to_point = tunnel;
-                interface.flags.r#virtual = software;
-                interface.addresses = addresses;
-                interface
-            });
+        let made = (2..).zip(interfaces).map(|(index, ((up, tunnel, software), addresses))| {
+            let mut interface = Interface::new(format!("if{index}"), index);
+            interface.flags.up = up;
+            interface.flags.point_to_point = tunnel;
+            interface.flags.r#virtual = software;
+            interface.addresses = addresses;
+            interface
+        });
         InterfaceTable::new(made.chain([Interface::loopback(1)]))
     })
 }

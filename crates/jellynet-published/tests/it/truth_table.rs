@@ -19,12 +19,7 @@ fn ask(peer: &str) -> Ask<'static> {
     Ask::new(peer.parse().unwrap())
 }
 
-type Row = (
-    &'static str,
-    &'static [&'static str],
-    &'static str,
-    &'static str,
-);
+type Row = (&'static str, &'static [&'static str], &'static str, &'static str);
 
 /// No answer.
 const NONE: &str = "";
@@ -34,11 +29,7 @@ fn check(interfaces: &InterfaceTable, rows: &[Row]) {
         let published = published(overrides);
         let got = url(&published, ask(peer), interfaces, &everywhere());
         let explained = published.explain(&ask(peer), interfaces, &everywhere());
-        assert_eq!(
-            got.unwrap_or_default(),
-            *expected,
-            "{peer}: {why}\n{explained}"
-        );
+        assert_eq!(got.unwrap_or_default(), *expected, "{peer}: {why}\n{explained}");
     }
 }
 
@@ -289,10 +280,7 @@ fn an_excluded_peer_is_external_though_on_the_link() {
     let published = Published::new(config).unwrap();
     let to = |peer| url(&published, ask(peer), &house(), &everywhere());
     assert_eq!(to("192.168.1.200").as_deref(), Some("http://out.example"));
-    assert_eq!(
-        to("192.168.1.20").as_deref(),
-        Some("http://192.168.1.10:8096")
-    );
+    assert_eq!(to("192.168.1.20").as_deref(), Some("http://192.168.1.10:8096"));
 }
 
 #[test]
@@ -304,13 +292,7 @@ fn an_explanation_shows_what_spoke_against_each() {
     );
     let because = explained.announced().unwrap().because;
     let subnet = "192.168.1.0/24".parse().unwrap();
-    assert_eq!(
-        because,
-        Because::OnLink {
-            interface: "eth0".into(),
-            subnet
-        }
-    );
+    assert_eq!(because, Because::OnLink { interface: "eth0".into(), subnet });
     for (url, rejection) in [
         ("http://127.0.0.1:8096", Rejection::Loopback),
         ("http://192.168.1.11:8096", Rejection::Tentative),
@@ -320,28 +302,18 @@ fn an_explanation_shows_what_spoke_against_each() {
         ("http://192.168.9.10:8096", Rejection::Down),
     ] {
         let considered = explained.considered.iter().find(|c| c.url == url).unwrap();
-        assert_eq!(
-            considered.verdict,
-            Verdict::Rejected(rejection),
-            "{explained}"
-        );
+        assert_eq!(considered.verdict, Verdict::Rejected(rejection), "{explained}");
     }
     let text = explained.to_string();
     assert!(text.starts_with("for 192.168.1.50, internal\n"), "{text}");
-    assert!(
-        text.contains("chosen: the peer is in 192.168.1.0/24 of eth0"),
-        "{text}"
-    );
+    assert!(text.contains("chosen: the peer is in 192.168.1.0/24 of eth0"), "{text}");
     assert_eq!(text.matches("chosen").count(), 1, "{text}");
 }
 
 #[test]
 fn an_entry_for_an_interface_that_is_not_there_waits_for_it() {
-    let published = published(&[
-        "http://a.example",
-        "eth0=http://b.example",
-        "eth9=http://c.example",
-    ]);
+    let published =
+        published(&["http://a.example", "eth0=http://b.example", "eth9=http://c.example"]);
     let interfaces = house();
     let waiting: Vec<_> = published.waiting(&interfaces).collect();
     assert_eq!(waiting, [(2, "eth9")]);

@@ -62,14 +62,11 @@ impl Answers {
 
     /// Drops what waits for a link that is gone.
     pub(super) fn keep(&mut self, endpoints: &[Endpoint]) {
-        self.pending
-            .retain(|_, answer| endpoints.iter().any(|e| e.link == answer.link));
+        self.pending.retain(|_, answer| endpoints.iter().any(|e| e.link == answer.link));
     }
 
     fn is_pending(&self, to: SocketAddr, question: u64) -> bool {
-        self.pending
-            .values()
-            .any(|a| a.to == to && a.question == question)
+        self.pending.values().any(|a| a.to == to && a.question == question)
     }
 
     fn pop_due(&mut self, now: Instant) -> Option<Answer> {
@@ -140,11 +137,7 @@ impl Advertiser {
             count(&mut self.counters.malformed);
             return None;
         };
-        Some(Question {
-            wanted,
-            text,
-            window,
-        })
+        Some(Question { wanted, text, window })
     }
 
     fn queue(&mut self, now: Instant, datagram: &Received<'_>, question: &Question<'_>) {
@@ -158,10 +151,7 @@ impl Advertiser {
         let Some(source) = asked.or_else(|| interface.address_towards(peer)) else {
             return;
         };
-        let via = Via::Reply {
-            interface: interface.index,
-            source,
-        };
+        let via = Via::Reply { interface: interface.index, source };
         let link = endpoint.link;
         let matching: Vec<usize> = self.matching(endpoint, &question.wanted);
         let id = hash(question.text);
@@ -201,9 +191,7 @@ impl Advertiser {
     fn admit(&mut self, now: Instant, more: usize) -> bool {
         let answers = &mut self.answers;
         let room = answers.pending.len().saturating_add(more) <= answers.most;
-        room && answers
-            .all
-            .take(now, u32::try_from(more).unwrap_or(u32::MAX))
+        room && answers.all.take(now, u32::try_from(more).unwrap_or(u32::MAX))
     }
 
     fn put(&mut self, now: Instant, window: Option<Duration>, answer: Answer) {
@@ -237,11 +225,7 @@ impl Advertiser {
             return;
         };
         count(&mut self.counters.answers);
-        self.out.push_back(Transmit {
-            payload,
-            destination: answer.to,
-            via: answer.via,
-        });
+        self.out.push_back(Transmit { payload, destination: answer.to, via: answer.via });
     }
 
     fn compose_answer(&self, answer: &Answer) -> Option<bytes::Bytes> {
@@ -252,11 +236,7 @@ impl Advertiser {
         let other = answer.version.and_then(|version| message.asked_at(version));
         let message = other.as_ref().unwrap_or(message);
         // A link that still waits for its announcement will be announced under the next id.
-        let boot_id = if endpoint.announced {
-            self.boot_id
-        } else {
-            self.next_boot_id
-        };
+        let boot_id = if endpoint.announced { self.boot_id } else { self.next_boot_id };
         let response = Response {
             target: FieldValue::trusted(message.nt()),
             usn: FieldValue::trusted(message.usn()),
@@ -278,9 +258,7 @@ impl Advertiser {
 /// Whether it may be a search at all; everything else on this port is for control points.
 fn is_search(payload: &[u8]) -> bool {
     payload.len() <= MAX_DATAGRAM
-        && payload
-            .get(..8)
-            .is_some_and(|method| method.eq_ignore_ascii_case(b"M-SEARCH"))
+        && payload.get(..8).is_some_and(|method| method.eq_ignore_ascii_case(b"M-SEARCH"))
 }
 
 const fn version(wanted: &Wanted<'_>) -> Option<u32> {

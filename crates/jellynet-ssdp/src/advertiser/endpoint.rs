@@ -86,12 +86,8 @@ impl Advertiser {
 
     fn read_endpoints(&mut self) -> Vec<Endpoint> {
         let config = &self.config;
-        let links = links(
-            &self.table,
-            config.families,
-            &config.interfaces,
-            config.link_local_locations,
-        );
+        let links =
+            links(&self.table, config.families, &config.interfaces, config.link_local_locations);
         if links.len() > MAX_LINKS {
             self.tell(AdvertiserEvent::TooManyLinks { found: links.len() });
         }
@@ -116,12 +112,7 @@ impl Advertiser {
                 self.tell_skipped(link, skipped);
             }
             if locations.iter().any(Option::is_some) {
-                endpoints.push(Endpoint {
-                    link,
-                    locations,
-                    announced: false,
-                    revoke: false,
-                });
+                endpoints.push(Endpoint { link, locations, announced: false, revoke: false });
             }
         }
         endpoints
@@ -144,21 +135,13 @@ fn locate(
     interface: &Interface,
     address: IpAddr,
 ) -> Result<String, SkipReason> {
-    let location = device
-        .location(interface, address)
-        .ok_or(SkipReason::NoLocation)?;
-    if is_usable(&location) {
-        Ok(location)
-    } else {
-        Err(SkipReason::BadLocation(location))
-    }
+    let location = device.location(interface, address).ok_or(SkipReason::NoLocation)?;
+    if is_usable(&location) { Ok(location) } else { Err(SkipReason::BadLocation(location)) }
 }
 
 /// Whether others can use the URL: HTTP, with a host, without a zone id and fit for a header.
 fn is_usable(location: &str) -> bool {
-    let scheme = ["http://", "https://"]
-        .iter()
-        .find_map(|scheme| location.strip_prefix(scheme));
+    let scheme = ["http://", "https://"].iter().find_map(|scheme| location.strip_prefix(scheme));
     let Some(rest) = scheme else {
         return false;
     };

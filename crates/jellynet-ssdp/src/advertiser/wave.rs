@@ -54,11 +54,7 @@ pub(super) struct Wave {
 
 impl Wave {
     pub(super) const fn new(phase: Phase, due: Instant) -> Self {
-        Self {
-            phase,
-            cursor: 0,
-            due,
-        }
+        Self { phase, cursor: 0, due }
     }
 
     pub(super) const fn due(&self) -> Instant {
@@ -127,11 +123,8 @@ impl Advertiser {
             self.begin_alive();
         }
         // The updates of the root devices go as soon as possible (§ 1.2.4).
-        let count = if phase == Phase::Update && wave.cursor == 0 {
-            self.devices.len().max(1)
-        } else {
-            1
-        };
+        let count =
+            if phase == Phase::Update && wave.cursor == 0 { self.devices.len().max(1) } else { 1 };
         self.announce(phase, wave.cursor, count);
         wave.cursor = wave.cursor.saturating_add(count);
         wave.due = now + phase.spacing();
@@ -218,15 +211,8 @@ impl Advertiser {
         message: &Advertisement,
         location: &str,
     ) -> Bytes {
-        let config_id = self
-            .devices
-            .get(device)
-            .map(crate::device::RootDevice::config_id);
-        let ids = Details {
-            boot_id: Some(self.boot_id),
-            config_id,
-            ..Details::default()
-        };
+        let config_id = self.devices.get(device).map(crate::device::RootDevice::config_id);
+        let ids = Details { boot_id: Some(self.boot_id), config_id, ..Details::default() };
         let details = match kind {
             NotifyKind::ByeBye => ids,
             NotifyKind::Update => Details {
@@ -271,9 +257,6 @@ const fn announcement(endpoint: &Endpoint, payload: Bytes) -> Transmit {
     Transmit {
         payload,
         destination: endpoint.link.destination(),
-        via: Via::Announce {
-            interface: endpoint.link.interface,
-            source: endpoint.link.source,
-        },
+        via: Via::Announce { interface: endpoint.link.interface, source: endpoint.link.source },
     }
 }

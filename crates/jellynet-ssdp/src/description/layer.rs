@@ -25,9 +25,7 @@ impl DescribeLayer {
     /// Serves these.
     #[must_use]
     pub fn new(descriptions: Descriptions) -> Self {
-        Self {
-            descriptions: Arc::new(descriptions),
-        }
+        Self { descriptions: Arc::new(descriptions) }
     }
 }
 
@@ -35,10 +33,7 @@ impl<S> Layer<S> for DescribeLayer {
     type Service = DescribeService<S>;
 
     fn layer(&self, inner: S) -> DescribeService<S> {
-        DescribeService {
-            descriptions: Arc::clone(&self.descriptions),
-            inner,
-        }
+        DescribeService { descriptions: Arc::clone(&self.descriptions), inner }
     }
 }
 
@@ -64,14 +59,10 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         match self.descriptions.respond(&request) {
-            Some(response) => DescribeFuture {
-                here: Some(response.map(ResBody::from)),
-                inner: None,
-            },
-            None => DescribeFuture {
-                here: None,
-                inner: Some(self.inner.call(request)),
-            },
+            Some(response) => {
+                DescribeFuture { here: Some(response.map(ResBody::from)), inner: None }
+            }
+            None => DescribeFuture { here: None, inner: Some(self.inner.call(request)) },
         }
     }
 }

@@ -18,16 +18,8 @@ type Variable = (&'static str, &'static str, bool, &'static [&'static str]);
 #[must_use]
 pub fn content_directory_scpd() -> Bytes {
     let actions: [Action; 4] = [
-        (
-            "GetSearchCapabilities",
-            &[],
-            &[("SearchCaps", "SearchCapabilities")],
-        ),
-        (
-            "GetSortCapabilities",
-            &[],
-            &[("SortCaps", "SortCapabilities")],
-        ),
+        ("GetSearchCapabilities", &[], &[("SearchCaps", "SearchCapabilities")]),
+        ("GetSortCapabilities", &[], &[("SortCaps", "SortCapabilities")]),
         ("GetSystemUpdateID", &[], &[("Id", "SystemUpdateID")]),
         (
             "Browse",
@@ -52,12 +44,7 @@ pub fn content_directory_scpd() -> Bytes {
         ("SortCapabilities", "string", false, &[]),
         ("SystemUpdateID", "ui4", true, &[]),
         ("A_ARG_TYPE_ObjectID", "string", false, &[]),
-        (
-            "A_ARG_TYPE_BrowseFlag",
-            "string",
-            false,
-            &["BrowseMetadata", "BrowseDirectChildren"],
-        ),
+        ("A_ARG_TYPE_BrowseFlag", "string", false, &["BrowseMetadata", "BrowseDirectChildren"]),
         ("A_ARG_TYPE_Filter", "string", false, &[]),
         ("A_ARG_TYPE_Index", "ui4", false, &[]),
         ("A_ARG_TYPE_Count", "ui4", false, &[]),
@@ -72,19 +59,8 @@ pub fn content_directory_scpd() -> Bytes {
 #[must_use]
 pub fn connection_manager_scpd() -> Bytes {
     let actions: [Action; 3] = [
-        (
-            "GetProtocolInfo",
-            &[],
-            &[
-                ("Source", "SourceProtocolInfo"),
-                ("Sink", "SinkProtocolInfo"),
-            ],
-        ),
-        (
-            "GetCurrentConnectionIDs",
-            &[],
-            &[("ConnectionIDs", "CurrentConnectionIDs")],
-        ),
+        ("GetProtocolInfo", &[], &[("Source", "SourceProtocolInfo"), ("Sink", "SinkProtocolInfo")]),
+        ("GetCurrentConnectionIDs", &[], &[("ConnectionIDs", "CurrentConnectionIDs")]),
         (
             "GetCurrentConnectionInfo",
             &[("ConnectionID", "A_ARG_TYPE_ConnectionID")],
@@ -116,12 +92,7 @@ pub fn connection_manager_scpd() -> Bytes {
             ],
         ),
         ("A_ARG_TYPE_ConnectionManager", "string", false, &[]),
-        (
-            "A_ARG_TYPE_Direction",
-            "string",
-            false,
-            &["Input", "Output"],
-        ),
+        ("A_ARG_TYPE_Direction", "string", false, &["Input", "Output"]),
         ("A_ARG_TYPE_ProtocolInfo", "string", false, &[]),
         ("A_ARG_TYPE_ConnectionID", "i4", false, &[]),
         ("A_ARG_TYPE_AVTransportID", "i4", false, &[]),

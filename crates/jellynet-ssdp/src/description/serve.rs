@@ -81,14 +81,8 @@ impl Descriptions {
     fn split<'p>(&self, path: &'p str) -> Option<(&'p str, &'p str)> {
         let none = std::iter::once("");
         none.chain(self.bases.iter().map(String::as_str))
-            .filter_map(|base| {
-                path.split_at_checked(base.len())
-                    .filter(|(b, _)| *b == base)
-            })
-            .find(|(_, rest)| {
-                rest.get(..6)
-                    .is_some_and(|dlna| dlna.eq_ignore_ascii_case("/dlna/"))
-            })
+            .filter_map(|base| path.split_at_checked(base.len()).filter(|(b, _)| *b == base))
+            .find(|(_, rest)| rest.get(..6).is_some_and(|dlna| dlna.eq_ignore_ascii_case("/dlna/")))
     }
 
     /// The authority of a request, if it is one of ours.
@@ -120,10 +114,7 @@ fn part(description: &Description, path: &str) -> Option<Document> {
     let mut icons = description.icons.iter();
     if let Some(icon) = icons.find(|icon| !icon.data.is_empty() && at(&icon.url)) {
         let media_type = HeaderValue::from_str(&icon.media_type).ok()?;
-        return Some(Document {
-            media_type,
-            bytes: icon.data.clone(),
-        });
+        return Some(Document { media_type, bytes: icon.data.clone() });
     }
     let mut services = description.services.iter();
     if let Some(service) = services.find(|s| !s.scpd.is_empty() && at(&s.scpd_url)) {
@@ -139,10 +130,7 @@ struct Document {
 
 impl Document {
     const fn xml(bytes: Bytes) -> Self {
-        Self {
-            media_type: HeaderValue::from_static("text/xml; charset=\"utf-8\""),
-            bytes,
-        }
+        Self { media_type: HeaderValue::from_static("text/xml; charset=\"utf-8\""), bytes }
     }
 
     fn respond(self, with_body: bool) -> Response<Bytes> {
@@ -166,8 +154,6 @@ fn refuse() -> Response<Bytes> {
 fn not_allowed() -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-    response
-        .headers_mut()
-        .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
     response
 }

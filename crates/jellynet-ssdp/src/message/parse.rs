@@ -59,9 +59,7 @@ impl<'a> Message<'a> {
     /// § 1.1.5).
     pub fn parse(datagram: &'a [u8]) -> Result<Self, ParseMessageError> {
         if datagram.len() > MAX_DATAGRAM {
-            return Err(ParseMessageError::TooLong {
-                len: datagram.len(),
-            });
+            return Err(ParseMessageError::TooLong { len: datagram.len() });
         }
         let mut lines = Lines(Some(datagram));
         match lines.next().and_then(StartLine::read) {
@@ -104,9 +102,7 @@ enum StartLine {
 
 impl StartLine {
     fn read(line: &[u8]) -> Option<Self> {
-        let mut words = line
-            .split(|b| matches!(b, b' ' | b'\t'))
-            .filter(|w| !w.is_empty());
+        let mut words = line.split(|b| matches!(b, b' ' | b'\t')).filter(|w| !w.is_empty());
         let first = words.next()?;
         let second = words.next()?;
         if is_http_1(first) {
@@ -197,11 +193,7 @@ impl<'a> Fields<'a> {
     ) -> Result<bool, ParseMessageError> {
         if matches!(line.first(), Some(b' ' | b'\t')) {
             let line = number;
-            return if after_known {
-                Err(ParseMessageError::Folded { line })
-            } else {
-                Ok(false)
-            };
+            return if after_known { Err(ParseMessageError::Folded { line }) } else { Ok(false) };
         }
         let colon = line.iter().position(|b| *b == b':');
         let Some((name, value)) = colon.and_then(|at| line.split_at_checked(at)) else {
@@ -211,9 +203,7 @@ impl<'a> Fields<'a> {
         if name.is_empty() {
             return Err(ParseMessageError::NotAHeader { line: number });
         }
-        let index = NAMES
-            .iter()
-            .position(|known| name.eq_ignore_ascii_case(known.as_bytes()));
+        let index = NAMES.iter().position(|known| name.eq_ignore_ascii_case(known.as_bytes()));
         if let Some(slot) = index.and_then(|index| self.values.get_mut(index)) {
             let value = value.get(1..).unwrap_or_default().trim_ascii();
             slot.get_or_insert(value);
@@ -232,9 +222,7 @@ impl<'a> Fields<'a> {
             return Ok(None);
         }
         let name = NAMES.get(index).copied().unwrap_or_default();
-        FieldValue::new(text)
-            .map(Some)
-            .map_err(|_| ParseMessageError::Value { name })
+        FieldValue::new(text).map(Some).map_err(|_| ParseMessageError::Value { name })
     }
 
     fn required(&self, index: usize) -> Result<FieldValue<'a>, ParseMessageError> {

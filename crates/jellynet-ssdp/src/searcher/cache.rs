@@ -35,10 +35,7 @@ pub(super) struct Cache {
 
 impl Cache {
     pub(super) const fn new(most: usize) -> Self {
-        Self {
-            most,
-            entries: BTreeMap::new(),
-        }
+        Self { most, entries: BTreeMap::new() }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = Found> {

@@ -18,9 +18,7 @@ pub fn product_line(product: &str, version: &str) -> String {
     };
     let token = |text: &str| -> String {
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-        text.chars()
-            .map(|c| if fits(c) { c } else { '-' })
-            .collect()
+        text.chars().map(|c| if fits(c) { c } else { '-' }).collect()
     };
     format!(
         "{}/{} UPnP/1.1 {}/{}",
@@ -44,10 +42,7 @@ fn release() -> String {
 /// A boot id for [`AdvertiserConfig::new`](crate::AdvertiserConfig::new): the seconds since 1970,
 /// which are more at each start.
 #[must_use]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the engine gets the time once, as an argument"
-)]
+#[expect(clippy::disallowed_methods, reason = "the engine gets the time once, as an argument")]
 pub fn boot_id() -> u32 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let seconds = now.map_or(0, |since| since.as_secs());

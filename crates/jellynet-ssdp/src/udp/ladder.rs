@@ -39,13 +39,7 @@ impl Ladder {
         minissdpd: Option<PathBuf>,
     ) -> (Self, watch::Receiver<Rung>) {
         let (sender, rung) = watch::channel(Rung::Shared);
-        let mut ladder = Self {
-            front,
-            interfaces,
-            minissdpd,
-            side: None,
-            rung: sender,
-        };
+        let mut ladder = Self { front, interfaces, minissdpd, side: None, rung: sender };
         // Before the first announcement, so that it names the right port.
         ladder.climb();
         (ladder, rung)
@@ -73,15 +67,10 @@ impl Ladder {
         }
         let rung = if busy {
             self.side = self.open_side();
-            self.side
-                .as_ref()
-                .and_then(|side| open_port(&side.status()))
-                .map_or(Rung::AnnounceOnly { registered: false }, |port| {
-                    Rung::SearchPort {
-                        port,
-                        registered: false,
-                    }
-                })
+            self.side.as_ref().and_then(|side| open_port(&side.status())).map_or(
+                Rung::AnnounceOnly { registered: false },
+                |port| Rung::SearchPort { port, registered: false },
+            )
         } else {
             self.side = None;
             Rung::Shared
@@ -90,8 +79,7 @@ impl Ladder {
             Rung::SearchPort { port, .. } => Some(port),
             Rung::Shared | Rung::AnnounceOnly { .. } => None,
         };
-        self.front
-            .with(|advertiser, now| advertiser.set_search_port(now, port));
+        self.front.with(|advertiser, now| advertiser.set_search_port(now, port));
         self.rung.send_replace(rung);
     }
 
@@ -105,10 +93,7 @@ impl Ladder {
             let listen = UdpConfig::listen(u16::try_from(port).ok()?);
             let config =
                 with_interfaces(listen, families, &filter).with_sharing(Sharing::Exclusive);
-            let door = SideDoor {
-                front: self.front.clone(),
-                out: VecDeque::new(),
-            };
+            let door = SideDoor { front: self.front.clone(), out: VecDeque::new() };
             let (side, _) = drive(door, config, self.interfaces.clone());
             let status = side.status();
             (open_port(&status).is_some() && !is_busy(&status)).then_some(side)

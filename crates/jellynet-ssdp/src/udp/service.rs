@@ -31,10 +31,7 @@ pub struct SsdpServiceConfig {
 
 impl Default for SsdpServiceConfig {
     fn default() -> Self {
-        Self {
-            hops: DEFAULT_HOPS,
-            minissdpd: Some(PathBuf::from(MINISSDPD_SOCKET)),
-        }
+        Self { hops: DEFAULT_HOPS, minissdpd: Some(PathBuf::from(MINISSDPD_SOCKET)) }
     }
 }
 
@@ -87,11 +84,7 @@ impl SsdpService {
         let udp = ssdp(told.families, &told.interfaces, config.hops).with_unicast_sockets();
         let (driver, events) = drive(advertiser, udp, interfaces.clone());
         let (ladder, rung) = Ladder::new(driver.clone(), interfaces, config.minissdpd);
-        let service = Self {
-            driver,
-            rung,
-            ladder: Task(tokio::spawn(ladder.run())),
-        };
+        let service = Self { driver, rung, ladder: Task(tokio::spawn(ladder.run())) };
         (service, events)
     }
 
@@ -140,8 +133,7 @@ impl SsdpService {
     ///
     /// When there are too many or two have the same identifier; then nothing changes.
     pub fn replace_devices(&self, devices: Vec<RootDevice>) -> Result<(), AdvertiserConfigError> {
-        self.driver
-            .with(|advertiser, now| advertiser.replace_devices(now, devices))
+        self.driver.with(|advertiser, now| advertiser.replace_devices(now, devices))
     }
 
     /// Says byebye on every link, and ends; takes a quarter of a second, at most two.

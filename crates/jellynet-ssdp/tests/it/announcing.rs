@@ -157,13 +157,7 @@ fn each_link_and_group_gets_its_own_location() {
     let mut seen: Vec<_> = said(&network)
         .into_iter()
         .filter(|s| s.kind == NotifyKind::Alive && s.nt == USN)
-        .map(|s| {
-            (
-                s.to.ip().to_string(),
-                s.from.to_string(),
-                s.location.unwrap(),
-            )
-        })
+        .map(|s| (s.to.ip().to_string(), s.from.to_string(), s.location.unwrap()))
         .collect();
     seen.sort();
     seen.dedup();
@@ -192,10 +186,8 @@ fn several_devices_are_announced_roots_first() {
     let advertiser = Advertiser::new(config(), devices).unwrap();
     network.seat(host, 1900, advertiser);
     network.run_for(SECOND * 3);
-    let alives: Vec<_> = said(&network)
-        .into_iter()
-        .filter(|s| s.kind == NotifyKind::Alive)
-        .collect();
+    let alives: Vec<_> =
+        said(&network).into_iter().filter(|s| s.kind == NotifyKind::Alive).collect();
     assert_eq!(alives.len(), 3 * (SET + 3));
     assert!(alives.iter().take(2).all(|s| s.nt == "upnp:rootdevice"));
 }
@@ -214,9 +206,8 @@ fn what_cannot_be_seen_somewhere_is_said_and_not_announced_there() {
         let lan = network.lan();
         let host = network.host("server");
         network.attach(host, lan, eth(1));
-        let device = RootDevice::new(Device::media_server(UUID), move |_, _| {
-            location.map(str::to_owned)
-        });
+        let device =
+            RootDevice::new(Device::media_server(UUID), move |_, _| location.map(str::to_owned));
         let seat = network.seat(host, 1900, Advertiser::new(config(), vec![device]).unwrap());
         network.run_for(SECOND * 5);
         assert_eq!(said(&network), [], "{location:?}");
@@ -241,21 +232,9 @@ fn a_configuration_that_cannot_be_announced_is_refused() {
     bad_boot.boot_id = u32::MAX;
     for (config, devices, expected) in [
         (bad_server, vec![], "the server line cannot be sent"),
-        (
-            bad_age,
-            vec![],
-            "announcements are valid for 60 seconds to 7 days, not 1 seconds",
-        ),
-        (
-            bad_boot,
-            vec![],
-            "the boot id has more than 31 bits: 4294967295",
-        ),
-        (
-            config(),
-            two(),
-            "two devices have the identifier 2fac1234-31f8-11b4-a222-08002b34c003",
-        ),
+        (bad_age, vec![], "announcements are valid for 60 seconds to 7 days, not 1 seconds"),
+        (bad_boot, vec![], "the boot id has more than 31 bits: 4294967295"),
+        (config(), two(), "two devices have the identifier 2fac1234-31f8-11b4-a222-08002b34c003"),
     ] {
         let error: AdvertiserConfigError = Advertiser::new(config, devices).unwrap_err();
         assert_eq!(error.to_string(), expected);
@@ -281,10 +260,7 @@ fn replaced_devices_say_byebye_and_the_new_ones_have_a_new_boot_id() {
     let old: Vec<_> = said.iter().filter(|s| s.usn.starts_with(USN)).collect();
     assert_eq!(old.len(), SET);
     assert_eq!(kinds(old), [NotifyKind::ByeBye]);
-    let alives: Vec<_> = said
-        .iter()
-        .filter(|s| s.kind == NotifyKind::Alive)
-        .collect();
+    let alives: Vec<_> = said.iter().filter(|s| s.kind == NotifyKind::Alive).collect();
     assert_eq!(alives.len(), 9);
     assert!(alives.iter().all(|s| s.boot == Some(BOOT + 1)));
 }

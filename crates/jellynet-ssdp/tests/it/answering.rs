@@ -36,10 +36,7 @@ fn asked(payload: impl AsRef<[u8]>, to: SocketAddr) -> Vec<String> {
     let (mut network, lans) = settled(advertiser());
     network.inject(lans[0], address(CLIENT), to, payload);
     network.run_for(SECOND * 10);
-    answers(&network, address(CLIENT))
-        .into_iter()
-        .map(|(_, st, ..)| st)
-        .collect()
+    answers(&network, address(CLIENT)).into_iter().map(|(_, st, ..)| st).collect()
 }
 
 #[test]
@@ -52,21 +49,9 @@ fn each_target_is_answered_by_what_it_names() {
         (&USN.to_uppercase(), 1, "the device in capitals"),
         (MEDIA_SERVER, 1, "its type"),
         (cds, 1, "a service"),
-        (
-            "urn:schemas-upnp-org:device:MediaServer:2",
-            0,
-            "a later version",
-        ),
-        (
-            "urn:schemas-upnp-org:device:MediaRenderer:1",
-            0,
-            "another type",
-        ),
-        (
-            "uuid:00000000-0000-0000-0000-000000000000",
-            0,
-            "another device",
-        ),
+        ("urn:schemas-upnp-org:device:MediaServer:2", 0, "a later version"),
+        ("urn:schemas-upnp-org:device:MediaRenderer:1", 0, "another type"),
+        ("uuid:00000000-0000-0000-0000-000000000000", 0, "another device"),
         ("roku:ecp", 0, "another protocol"),
         ("pnp:rootdevice", 0, "an old Windows Explorer"),
         (".*", 0, "a pattern"),
@@ -156,11 +141,7 @@ fn mx_decides_whether_and_when() {
             let begin = network.elapsed();
             network.inject(lans[0], address(CLIENT), group(), line(mx));
             network.run_for(SECOND * 10);
-            delays.extend(
-                answers(&network, address(CLIENT))
-                    .iter()
-                    .map(|a| a.0 - begin),
-            );
+            delays.extend(answers(&network, address(CLIENT)).iter().map(|a| a.0 - begin));
         }
         match longest {
             None => assert_eq!(delays, [], "{mx:?}"),
@@ -190,12 +171,7 @@ fn a_missing_mx_is_answered_when_windows_is_to_be_pleased() {
 #[test]
 fn a_unicast_search_is_answered_at_once_from_the_address_it_asked() {
     let (mut network, lans) = settled(advertiser());
-    network.inject(
-        lans[0],
-        address(CLIENT),
-        address("10.77.1.1:1900"),
-        unicast_search("ssdp:all"),
-    );
+    network.inject(lans[0], address(CLIENT), address("10.77.1.1:1900"), unicast_search("ssdp:all"));
     network.run_for(Duration::from_millis(100));
     let sent = network.sent_to(address(CLIENT));
     assert_eq!(sent.len(), SET);
@@ -205,45 +181,15 @@ fn a_unicast_search_is_answered_at_once_from_the_address_it_asked() {
 #[test]
 fn each_side_is_told_its_own_location() {
     for (lan, client, group, url) in [
-        (
-            0,
-            "10.77.1.2:5000",
-            "239.255.255.250:1900",
-            "http://10.77.1.1:8096/",
-        ),
-        (
-            1,
-            "10.77.2.2:5000",
-            "239.255.255.250:1900",
-            "http://10.77.2.1:8096/",
-        ),
-        (
-            0,
-            "[fe80::99]:5000",
-            "[ff02::c]:1900",
-            "http://[fd77:1::1]:8096/",
-        ),
-        (
-            0,
-            "[fd77:1::2]:5000",
-            "[ff05::c]:1900",
-            "http://[fd77:1::1]:8096/",
-        ),
-        (
-            1,
-            "[fd77:2::2]:5000",
-            "[ff02::c]:1900",
-            "http://[fd77:2::1]:8096/",
-        ),
+        (0, "10.77.1.2:5000", "239.255.255.250:1900", "http://10.77.1.1:8096/"),
+        (1, "10.77.2.2:5000", "239.255.255.250:1900", "http://10.77.2.1:8096/"),
+        (0, "[fe80::99]:5000", "[ff02::c]:1900", "http://[fd77:1::1]:8096/"),
+        (0, "[fd77:1::2]:5000", "[ff05::c]:1900", "http://[fd77:1::1]:8096/"),
+        (1, "[fd77:2::2]:5000", "[ff02::c]:1900", "http://[fd77:2::1]:8096/"),
     ] {
         let (mut network, lans) = settled(advertiser());
         let before = network.packets().len();
-        network.inject(
-            lans[lan],
-            address(client),
-            address(group),
-            search(MEDIA_SERVER, 1),
-        );
+        network.inject(lans[lan], address(client), address(group), search(MEDIA_SERVER, 1));
         network.run_for(SECOND * 2);
         let after = network.packets().iter().skip(before + 1);
         let told: Vec<_> = after.filter(|p| p.destination.port() == 5000).collect();
@@ -293,11 +239,7 @@ fn strangers_are_told_nothing() {
     ] {
         let (mut network, lans) = settled(advertiser());
         let source = address(source);
-        let to = if source.is_ipv4() {
-            group()
-        } else {
-            address("[ff02::c]:1900")
-        };
+        let to = if source.is_ipv4() { group() } else { address("[ff02::c]:1900") };
         network.inject(lans[0], source, to, search("ssdp:all", 1));
         network.run_for(SECOND * 5);
         let after = network.packets().iter().filter(|p| p.host.is_some());

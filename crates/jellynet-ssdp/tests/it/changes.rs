@@ -28,11 +28,7 @@ fn on_one_of_two_lans() -> TwoLans {
     network.seat(host, 1900, advertiser());
     network.run_for(SECOND * 10);
     network.clear_packets();
-    TwoLans {
-        network,
-        host,
-        lans,
-    }
+    TwoLans { network, host, lans }
 }
 
 fn from(said: &[Said], address: [u8; 4]) -> Vec<&Said> {
@@ -42,11 +38,7 @@ fn from(said: &[Said], address: [u8; 4]) -> Vec<&Said> {
 
 #[test]
 fn a_new_interface_makes_an_update_elsewhere_and_then_alive_everywhere() {
-    let TwoLans {
-        mut network,
-        host,
-        lans,
-    } = on_one_of_two_lans();
+    let TwoLans { mut network, host, lans } = on_one_of_two_lans();
     network.attach(host, lans[1], eth(2));
     network.run_for(SECOND * 10);
     let said = said(&network);
@@ -61,84 +53,43 @@ fn a_new_interface_makes_an_update_elsewhere_and_then_alive_everywhere() {
         [NotifyKind::ByeBye, NotifyKind::Alive],
         "the new interface"
     );
-    let updates: Vec<_> = said
-        .iter()
-        .filter(|s| s.kind == NotifyKind::Update)
-        .collect();
+    let updates: Vec<_> = said.iter().filter(|s| s.kind == NotifyKind::Update).collect();
     assert_eq!(updates.len(), SET);
-    assert_eq!(
-        updates[0].nt, "upnp:rootdevice",
-        "the root as soon as possible"
-    );
+    assert_eq!(updates[0].nt, "upnp:rootdevice", "the root as soon as possible");
     for update in &updates {
-        assert_eq!(
-            (update.boot, update.next_boot),
-            (Some(BOOT), Some(BOOT + 1))
-        );
+        assert_eq!((update.boot, update.next_boot), (Some(BOOT), Some(BOOT + 1)));
         assert!(update.location.is_some());
     }
-    let first_alive = said
-        .iter()
-        .position(|s| s.kind == NotifyKind::Alive)
-        .unwrap();
-    let last_update = said
-        .iter()
-        .rposition(|s| s.kind == NotifyKind::Update)
-        .unwrap();
+    let first_alive = said.iter().position(|s| s.kind == NotifyKind::Alive).unwrap();
+    let last_update = said.iter().rposition(|s| s.kind == NotifyKind::Update).unwrap();
     assert!(last_update < first_alive, "all updates before any alive");
-    let alives: Vec<_> = said
-        .iter()
-        .filter(|s| s.kind == NotifyKind::Alive)
-        .collect();
+    let alives: Vec<_> = said.iter().filter(|s| s.kind == NotifyKind::Alive).collect();
     assert_eq!(alives.len(), 2 * 3 * SET);
-    assert!(
-        alives
-            .iter()
-            .all(|s| s.boot == Some(BOOT + 1) && s.next_boot.is_none())
-    );
+    assert!(alives.iter().all(|s| s.boot == Some(BOOT + 1) && s.next_boot.is_none()));
 }
 
 #[test]
 fn an_interface_that_is_gone_is_nobody_elses_business() {
-    let TwoLans {
-        mut network,
-        host,
-        lans,
-    } = on_one_of_two_lans();
+    let TwoLans { mut network, host, lans } = on_one_of_two_lans();
     network.attach(host, lans[1], eth(2));
     network.run_for(SECOND * 10);
     network.clear_packets();
     network.detach(host, eth(2).index);
     network.run_for(SECOND * 10);
-    assert_eq!(
-        said(&network),
-        [],
-        "no byebye and no update where it still is"
-    );
+    assert_eq!(said(&network), [], "no byebye and no update where it still is");
 
     // When it comes back, it is a change: the boot id has grown again.
     network.attach(host, lans[1], eth(2));
     network.run_for(SECOND * 10);
     let said = said(&network);
-    let alive = said
-        .iter()
-        .rev()
-        .find(|s| s.kind == NotifyKind::Alive)
-        .unwrap();
+    let alive = said.iter().rev().find(|s| s.kind == NotifyKind::Alive).unwrap();
     assert_eq!(alive.boot, Some(BOOT + 2));
-    assert_eq!(
-        kinds(from(&said, [10, 77, 1, 1])),
-        [NotifyKind::Update, NotifyKind::Alive]
-    );
+    assert_eq!(kinds(from(&said, [10, 77, 1, 1])), [NotifyKind::Update, NotifyKind::Alive]);
 }
 
 #[test]
 fn a_changed_address_is_revoked_updated_and_never_named_again() {
-    let TwoLans {
-        mut network,
-        host,
-        lans,
-    } = on_one_of_two_lans();
+    let TwoLans { mut network, host, lans } = on_one_of_two_lans();
     network.attach(host, lans[1], eth(2));
     network.run_for(SECOND * 10);
     network.clear_packets();
@@ -146,16 +97,9 @@ fn a_changed_address_is_revoked_updated_and_never_named_again() {
     network.attach(host, lans[1], moved);
     network.run_for(SECOND * 10);
     let said = said(&network);
+    assert!(from(&said, [10, 77, 2, 1]).is_empty(), "nothing leaves from the lost address");
     assert!(
-        from(&said, [10, 77, 2, 1]).is_empty(),
-        "nothing leaves from the lost address"
-    );
-    assert!(
-        said.iter().all(|s| !s
-            .location
-            .as_deref()
-            .unwrap_or_default()
-            .contains("10.77.2.1:")),
+        said.iter().all(|s| !s.location.as_deref().unwrap_or_default().contains("10.77.2.1:")),
         "no stale LOCATION"
     );
     assert_eq!(
@@ -193,11 +137,7 @@ fn one_of_two_addresses_of_an_interface_can_go() {
 
 #[test]
 fn an_address_is_used_when_it_has_settled_and_not_when_it_is_temporary() {
-    let TwoLans {
-        mut network,
-        host,
-        lans,
-    } = on_one_of_two_lans();
+    let TwoLans { mut network, host, lans } = on_one_of_two_lans();
     let with = |tentative, temporary| {
         let mut eth2 = Interface::new("eth2", 4);
         let net = "fd77:2::1/64".parse().unwrap();
@@ -205,11 +145,9 @@ fn an_address_is_used_when_it_has_settled_and_not_when_it_is_temporary() {
         eth2.addresses.push(address.with_temporary(temporary));
         eth2
     };
-    for (interface, expected) in [
-        (with(true, false), false),
-        (with(false, true), false),
-        (with(false, false), true),
-    ] {
+    for (interface, expected) in
+        [(with(true, false), false), (with(false, true), false), (with(false, false), true)]
+    {
         network.clear_packets();
         network.attach(host, lans[1], interface);
         network.run_for(SECOND * 30);
@@ -219,11 +157,7 @@ fn an_address_is_used_when_it_has_settled_and_not_when_it_is_temporary() {
 
 #[test]
 fn an_answer_that_waits_for_a_lost_link_is_dropped() {
-    let TwoLans {
-        mut network,
-        host,
-        lans,
-    } = on_one_of_two_lans();
+    let TwoLans { mut network, host, lans } = on_one_of_two_lans();
     let client = address("10.77.1.2:5000");
     network.inject(lans[0], client, group(), search(MEDIA_SERVER, 5));
     network.run_for(Duration::from_millis(5));
@@ -239,11 +173,7 @@ fn an_answer_that_waits_for_a_lost_link_is_dropped() {
 
 #[test]
 fn a_flapping_interface_makes_no_storm_and_searches_are_answered() {
-    let TwoLans {
-        mut network,
-        host,
-        lans,
-    } = on_one_of_two_lans();
+    let TwoLans { mut network, host, lans } = on_one_of_two_lans();
     let mut clients = 0;
     for flap in 0..300_u32 {
         // Up and down every 200 ms for a minute, each time with another address.
@@ -264,11 +194,7 @@ fn a_flapping_interface_makes_no_storm_and_searches_are_answered() {
     assert_eq!(answered, clients, "searches on the other interface");
     let said = said(&network);
     // Three sequences at once and one each 20 s, of at most 4 sets on 2 links.
-    assert!(
-        said.len() <= (3 + 6) * 5 * SET * 2,
-        "{} messages",
-        said.len()
-    );
+    assert!(said.len() <= (3 + 6) * 5 * SET * 2, "{} messages", said.len());
     let boots: Vec<_> = said.iter().filter_map(|s| s.boot).collect();
     assert!(boots.is_sorted(), "the boot id never goes back");
     assert!(boots.iter().collect::<BTreeSet<_>>().len() <= 10);
@@ -276,11 +202,7 @@ fn a_flapping_interface_makes_no_storm_and_searches_are_answered() {
 
 #[test]
 fn a_flap_that_is_over_is_announced_in_the_end() {
-    let TwoLans {
-        mut network,
-        host,
-        lans,
-    } = on_one_of_two_lans();
+    let TwoLans { mut network, host, lans } = on_one_of_two_lans();
     for _ in 0..20 {
         network.attach(host, lans[1], eth(2));
         network.run_for(Duration::from_millis(300));
@@ -298,11 +220,7 @@ fn a_flap_that_is_over_is_announced_in_the_end() {
 
 #[test]
 fn a_new_link_is_answered_before_it_is_announced() {
-    let TwoLans {
-        mut network,
-        host,
-        lans,
-    } = on_one_of_two_lans();
+    let TwoLans { mut network, host, lans } = on_one_of_two_lans();
     // Uses up the sequences that are had at once.
     for _ in 0..5 {
         network.attach(host, lans[1], eth(2));

@@ -32,10 +32,7 @@ fn everything_that_clients_need_is_there_and_in_order() {
     assert!(xml.contains(" configId=\"1\">"));
     // async-upnp-client refuses an ampersand that is not escaped.
     assert_eq!(elements(&xml, "friendlyName"), ["Tom &amp; &lt;Jerry&gt;"]);
-    assert_eq!(
-        elements(&xml, "deviceType"),
-        ["urn:schemas-upnp-org:device:MediaServer:1"]
-    );
+    assert_eq!(elements(&xml, "deviceType"), ["urn:schemas-upnp-org:device:MediaServer:1"]);
     assert_eq!(elements(&xml, "UDN"), [format!("uuid:{ID}")]);
     let base = format!("http://10.77.1.1:8096/jellyfin/dlna/{ID}");
     assert_eq!(
@@ -97,9 +94,7 @@ fn request(method: Method, path: &str, host: &str) -> Request<()> {
 }
 
 fn descriptions() -> Descriptions {
-    Descriptions::new([description()])
-        .with_base("/jellyfin/")
-        .with_host_name("media.lan")
+    Descriptions::new([description()]).with_base("/jellyfin/").with_host_name("media.lan")
 }
 
 /// A method, a path, the host it came under, the status (0 where it goes on), and why. `@` is
@@ -156,47 +151,27 @@ fn each_request_gets_its_document_or_goes_on() {
 fn urls_are_below_what_was_asked() {
     for (host, path, base) in [
         ("10.77.1.1:8096", "", "http://10.77.1.1:8096/dlna/"),
-        (
-            "10.77.1.1:8096",
-            "/jellyfin",
-            "http://10.77.1.1:8096/jellyfin/dlna/",
-        ),
+        ("10.77.1.1:8096", "/jellyfin", "http://10.77.1.1:8096/jellyfin/dlna/"),
         ("[fd77:1::1]", "", "http://[fd77:1::1]/dlna/"),
         ("media.lan", "", "http://media.lan/dlna/"),
     ] {
         let path = format!("{path}/dlna/{ID}/description.xml");
-        let response = descriptions()
-            .respond(&request(Method::GET, &path, host))
-            .unwrap();
-        assert_eq!(
-            response.headers()[CONTENT_TYPE],
-            "text/xml; charset=\"utf-8\""
-        );
+        let response = descriptions().respond(&request(Method::GET, &path, host)).unwrap();
+        assert_eq!(response.headers()[CONTENT_TYPE], "text/xml; charset=\"utf-8\"");
         let xml = std::str::from_utf8(response.body()).unwrap();
-        for url in elements(xml, "url")
-            .iter()
-            .chain(&elements(xml, "controlURL"))
-        {
+        for url in elements(xml, "url").iter().chain(&elements(xml, "controlURL")) {
             assert!(url.starts_with(base), "{url}");
         }
     }
     // HTTP/2 and outer layers have the authority in the URI.
     let uri = format!("https://10.77.1.9/dlna/{ID}/description.xml");
-    let response = descriptions()
-        .respond(&request(Method::GET, &uri, "evil.example"))
-        .unwrap();
+    let response = descriptions().respond(&request(Method::GET, &uri, "evil.example")).unwrap();
     assert_eq!(response.status(), StatusCode::OK);
     let xml = std::str::from_utf8(response.body()).unwrap();
     assert!(elements(xml, "url")[0].starts_with("https://10.77.1.9/dlna/"));
     // Without any, there is nobody to answer.
-    let none = Request::builder()
-        .uri(format!("/dlna/{ID}/description.xml"))
-        .body(())
-        .unwrap();
-    assert_eq!(
-        descriptions().respond(&none).unwrap().status(),
-        StatusCode::FORBIDDEN
-    );
+    let none = Request::builder().uri(format!("/dlna/{ID}/description.xml")).body(()).unwrap();
+    assert_eq!(descriptions().respond(&none).unwrap().status(), StatusCode::FORBIDDEN);
 }
 
 #[tokio::test]

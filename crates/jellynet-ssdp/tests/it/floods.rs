@@ -32,13 +32,8 @@ struct Bare {
 
 impl Bare {
     fn new() -> Self {
-        let mut bare = Self {
-            engine: advertiser(),
-            now: Network::new(0).now(),
-            sent: Vec::new(),
-        };
-        bare.engine
-            .handle_interfaces(bare.now, &InterfaceTable::new([eth(1)]));
+        let mut bare = Self { engine: advertiser(), now: Network::new(0).now(), sent: Vec::new() };
+        bare.engine.handle_interfaces(bare.now, &InterfaceTable::new([eth(1)]));
         bare.run_for(SECOND * 10);
         bare.sent.clear();
         bare
@@ -100,10 +95,9 @@ fn a_flood_from_one_host_is_answered_within_the_limits_and_others_still_are() {
     let one = address("10.77.1.66:4000");
     // 20 searches at once and 10 per second, each with the whole set of at most 512 bytes.
     let most = (20 + 10 * 10) * SET * 512;
-    for (payload, to) in [
-        (search("ssdp:all", 5), group()),
-        (unicast_search("ssdp:all"), address("10.77.1.1:1900")),
-    ] {
+    for (payload, to) in
+        [(search("ssdp:all", 5), group()), (unicast_search("ssdp:all"), address("10.77.1.1:1900"))]
+    {
         let (told, answered) = flood(&payload, to, 10_000, |_| one);
         assert!(told <= most, "{told} bytes");
         assert!(told > 0);

@@ -8,10 +8,7 @@ use crate::support::MEDIA_SERVER;
 
 macro_rules! captured {
     ($name:literal) => {
-        (
-            $name,
-            include_bytes!(concat!("golden/", $name, ".bin")).as_slice(),
-        )
+        ($name, include_bytes!(concat!("golden/", $name, ".bin")).as_slice())
     };
 }
 
@@ -29,11 +26,7 @@ const BYEBYES: [(&str, &[u8]); 2] = [captured!("minidlna-byebye"), captured!("ge
 
 /// All of them.
 pub(crate) fn all() -> Vec<Vec<u8>> {
-    let all = SEARCHES
-        .iter()
-        .chain(&ALIVES)
-        .chain(&ANSWERS)
-        .chain(&BYEBYES);
+    let all = SEARCHES.iter().chain(&ALIVES).chain(&ANSWERS).chain(&BYEBYES);
     all.map(|(_, bytes)| bytes.to_vec()).collect()
 }
 
@@ -50,36 +43,21 @@ fn searches_of_real_control_points_are_read() {
         let Ok(Message::Search(search)) = Message::parse(bytes) else {
             panic!("{name}");
         };
-        assert_eq!(
-            (search.mx, search.target.as_str()),
-            (Some(mx), target),
-            "{name}"
-        );
-        assert_eq!(
-            search.host.unwrap().as_str(),
-            "239.255.255.250:1900",
-            "{name}"
-        );
+        assert_eq!((search.mx, search.target.as_str()), (Some(mx), target), "{name}");
+        assert_eq!(search.host.unwrap().as_str(), "239.255.255.250:1900", "{name}");
     }
 }
 
 #[test]
 fn what_real_devices_say_is_read() {
-    let location = [
-        "http://10.77.1.1:8200/rootDesc.xml",
-        "http://10.77.1.1:49152/description.xml",
-    ];
+    let location = ["http://10.77.1.1:8200/rootDesc.xml", "http://10.77.1.1:49152/description.xml"];
     for ((name, bytes), location) in ALIVES.into_iter().zip(location) {
         let Ok(Message::Notify(notify)) = Message::parse(bytes) else {
             panic!("{name}");
         };
         assert_eq!(notify.kind, NotifyKind::Alive, "{name}");
         assert_eq!(notify.target.as_str(), MEDIA_SERVER, "{name}");
-        assert_eq!(
-            notify.details.location.unwrap().as_str(),
-            location,
-            "{name}"
-        );
+        assert_eq!(notify.details.location.unwrap().as_str(), location, "{name}");
         assert_eq!(notify.details.max_age, Some(1800), "{name}");
         // libupnp writes a UUID where UPnP has a number.
         assert_eq!(notify.details.nls, None, "{name}");
@@ -90,11 +68,7 @@ fn what_real_devices_say_is_read() {
         };
         assert_eq!(response.target.as_str(), MEDIA_SERVER, "{name}");
         assert!(response.usn.as_str().ends_with(MEDIA_SERVER), "{name}");
-        assert_eq!(
-            response.details.location.unwrap().as_str(),
-            location,
-            "{name}"
-        );
+        assert_eq!(response.details.location.unwrap().as_str(), location, "{name}");
         assert!(response.details.server.is_some(), "{name}");
     }
     for (name, bytes) in BYEBYES {

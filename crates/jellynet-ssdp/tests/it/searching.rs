@@ -12,12 +12,7 @@ use jellynet_test::wire::{Lan, Network, Seat, Weather};
 use crate::support::{MEDIA_SERVER, SECOND, SET, USN, address, advertiser, eth, group};
 
 fn searcher(targets: impl IntoIterator<Item = Target>) -> Searcher {
-    Searcher::new(SearcherConfig::new(
-        targets,
-        "Linux/6.1 UPnP/1.1 test/1.0",
-        11,
-    ))
-    .unwrap()
+    Searcher::new(SearcherConfig::new(targets, "Linux/6.1 UPnP/1.1 test/1.0", 11)).unwrap()
 }
 
 /// A control point on a LAN of its own.
@@ -70,16 +65,9 @@ const SERVICE: &str = "uuid:one::urn:schemas-upnp-org:device:MediaServer:1";
 fn a_search_is_sent_three_times_on_every_link_and_then_now_and_then() {
     let (mut network, ..) = alone(searcher([Target::All, Target::RootDevice]));
     network.run_for(SECOND * 10);
-    let sent: Vec<_> = network
-        .packets()
-        .iter()
-        .map(|p| (p.destination, p.source.port()))
-        .collect();
+    let sent: Vec<_> = network.packets().iter().map(|p| (p.destination, p.source.port())).collect();
     assert_eq!(sent.len(), 2 * 3);
-    assert!(
-        sent.iter()
-            .all(|(to, from)| *to == group() && *from >= 49152)
-    );
+    assert!(sent.iter().all(|(to, from)| *to == group() && *from >= 49152));
     let Ok(Message::Search(search)) = Message::parse(&network.packets()[0].payload) else {
         panic!();
     };
@@ -155,16 +143,10 @@ fn both_links_of_a_host_are_one_device_with_two_ways() {
     // One interface of the client goes: one way less, and not gone.
     network.detach(control, 4);
     let events = briefs(&mut network, seat);
-    assert_eq!(
-        events,
-        ["update http://10.77.1.1:8096/dlna/description.xml 1"]
-    );
+    assert_eq!(events, ["update http://10.77.1.1:8096/dlna/description.xml 1"]);
     network.detach(control, 3);
     let events = briefs(&mut network, seat);
-    assert_eq!(
-        events,
-        ["expired http://10.77.1.1:8096/dlna/description.xml 0"]
-    );
+    assert_eq!(events, ["expired http://10.77.1.1:8096/dlna/description.xml 0"]);
 }
 
 #[test]
@@ -178,24 +160,11 @@ fn what_is_not_repeated_expires() {
         ("CACHE-CONTROL: max-age=0\r\n", 1),
         ("CACHE-CONTROL: max-age=99999999999\r\n", 7 * 24 * 3600),
     ] {
-        network.inject(
-            lan,
-            source,
-            group(),
-            alive(SERVICE, "http://10.77.1.9/", max_age),
-        );
+        network.inject(lan, source, group(), alive(SERVICE, "http://10.77.1.9/", max_age));
         network.run_for(SECOND * lives - Duration::from_millis(500));
-        assert_eq!(
-            briefs(&mut network, seat),
-            ["alive http://10.77.1.9/ 1"],
-            "{max_age}"
-        );
+        assert_eq!(briefs(&mut network, seat), ["alive http://10.77.1.9/ 1"], "{max_age}");
         network.run_for(SECOND);
-        assert_eq!(
-            briefs(&mut network, seat),
-            ["expired http://10.77.1.9/ 0"],
-            "{max_age}"
-        );
+        assert_eq!(briefs(&mut network, seat), ["expired http://10.77.1.9/ 0"], "{max_age}");
     }
 }
 
@@ -206,31 +175,15 @@ fn a_new_location_replaces_the_old_one() {
     for (location, extra, expected) in [
         ("http://10.77.1.9/a", "", Some("alive http://10.77.1.9/a 1")),
         ("http://10.77.1.9/a", "", None),
-        (
-            "http://10.77.1.9/b",
-            "",
-            Some("update http://10.77.1.9/b 1"),
-        ),
-        (
-            "http://10.77.1.9/b",
-            "BOOTID.UPNP.ORG: 5\r\n",
-            Some("update http://10.77.1.9/b 1"),
-        ),
+        ("http://10.77.1.9/b", "", Some("update http://10.77.1.9/b 1")),
+        ("http://10.77.1.9/b", "BOOTID.UPNP.ORG: 5\r\n", Some("update http://10.77.1.9/b 1")),
         ("http://10.77.1.9/b", "BOOTID.UPNP.ORG: 5\r\n", None),
-        (
-            "http://10.77.1.9/b",
-            "CONFIGID.UPNP.ORG: 2\r\n",
-            Some("update http://10.77.1.9/b 1"),
-        ),
+        ("http://10.77.1.9/b", "CONFIGID.UPNP.ORG: 2\r\n", Some("update http://10.77.1.9/b 1")),
     ] {
         network.inject(lan, source, group(), alive(SERVICE, location, extra));
         network.run_for(SECOND);
         let events = briefs(&mut network, seat);
-        assert_eq!(
-            events.first().map(String::as_str),
-            expected,
-            "{location} {extra}"
-        );
+        assert_eq!(events.first().map(String::as_str), expected, "{location} {extra}");
         assert!(events.len() <= 1);
     }
     // An answer names the version that was asked for: it is the same device.
@@ -248,26 +201,14 @@ fn what_does_not_count_is_silently_ignored() {
     let good = alive(SERVICE, "http://10.77.1.9/", "");
     for (source, payload, why) in [
         (address("192.0.2.1:50000"), good.clone(), "off the link"),
-        (
-            near,
-            alive("uuid:one::upnp:rootdevice", "http://10.77.1.9/", ""),
-            "not wanted",
-        ),
-        (
-            near,
-            good.replace("MediaServer", "MediaRenderer"),
-            "another type",
-        ),
+        (near, alive("uuid:one::upnp:rootdevice", "http://10.77.1.9/", ""), "not wanted"),
+        (near, good.replace("MediaServer", "MediaRenderer"), "another type"),
         // async_upnp_client#154
         (near, alive(SERVICE, "", ""), "an empty location"),
         (near, alive(SERVICE, "javascript:alert(1)", ""), "no HTTP"),
         (near, alive(SERVICE, "http://", ""), "no host"),
         (near, byebye(SERVICE), "a byebye of nobody known"),
-        (
-            near,
-            good.replace("ssdp:alive", "upnp:propchange"),
-            "an event",
-        ),
+        (near, good.replace("ssdp:alive", "upnp:propchange"), "an event"),
         (near, "NOTIFY * HTTP/1.1".to_owned(), "a start line alone"),
     ] {
         network.inject(lan, source, group(), &payload);
@@ -292,12 +233,7 @@ fn what_one_host_invents_stays_in_bounds() {
     assert_eq!(found.len(), 256);
     let honest = address("10.77.1.9:50000");
     network.events(seat);
-    network.inject(
-        lan,
-        honest,
-        group(),
-        alive(SERVICE, "http://10.77.1.9/", ""),
-    );
+    network.inject(lan, honest, group(), alive(SERVICE, "http://10.77.1.9/", ""));
     network.run_for(SECOND);
     assert_eq!(briefs(&mut network, seat), ["alive http://10.77.1.9/ 1"]);
 }
@@ -314,10 +250,7 @@ fn a_search_that_cannot_be_sent_is_refused() {
         (config(&[], "x"), "0 search targets, 1 to 16 are allowed"),
         (config(&good, "a\r\nb"), "the user agent cannot be sent"),
         (mx, "devices answer within 1 to 5 seconds, not 0"),
-        (
-            often,
-            "a search each 1000 ms, 5 seconds or more are allowed",
-        ),
+        (often, "a search each 1000 ms, 5 seconds or more are allowed"),
     ] {
         let error: SearcherConfigError = Searcher::new(config).unwrap_err();
         assert_eq!(error.to_string(), expected);
@@ -330,11 +263,7 @@ fn the_location_is_the_one_that_most_can_open() {
     for (source, location, expected) in [
         ("[fe80::9]:50000", "http://[fe80::9]/", "http://[fe80::9]/"),
         ("10.77.1.9:50000", "http://10.77.1.9/", "http://10.77.1.9/"),
-        (
-            "[fe80::9]:50000",
-            "http://[fe80::9]/new",
-            "http://10.77.1.9/",
-        ),
+        ("[fe80::9]:50000", "http://[fe80::9]/new", "http://10.77.1.9/"),
     ] {
         network.inject(lan, address(source), group(), alive(SERVICE, location, ""));
         network.run_for(SECOND);

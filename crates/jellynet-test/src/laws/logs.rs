@@ -12,9 +12,7 @@ pub(super) fn above_debug(
     code: impl FnOnce() -> Result<(), String>,
 ) -> Result<Option<String>, String> {
     let loud = Arc::new(Mutex::new(None));
-    let ear = Ear {
-        loud: Arc::clone(&loud),
-    };
+    let ear = Ear { loud: Arc::clone(&loud) };
     tracing::subscriber::with_default(ear, code)?;
     let mut line = loud.lock().unwrap_or_else(PoisonError::into_inner);
     Ok(line.take())

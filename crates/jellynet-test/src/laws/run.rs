@@ -73,13 +73,7 @@ impl<E: Engine> Run<E> {
 
     pub(super) fn act(&mut self, action: &Action) -> Result<(), String> {
         match action {
-            Action::Datagram {
-                payload,
-                origin: Origin {
-                    source, interface, ..
-                },
-                destination,
-            } => {
+            Action::Datagram { payload, origin: Origin { source, interface, .. }, destination } => {
                 if self.interfaces.is_on_link(*interface, *source) {
                     *self.asked.entry(*source).or_default() += 1;
                 }
@@ -156,9 +150,7 @@ impl<E: Engine> Run<E> {
     /// How many datagrams a source sent from the link, and how many bytes went to it.
     pub(super) fn account(&self, origin: &Origin) -> (usize, usize) {
         let asked = self.asked.get(&origin.source).copied().unwrap_or(0);
-        let sent = self
-            .sent()
-            .filter(|transmit| is_same(transmit.destination, origin.source));
+        let sent = self.sent().filter(|transmit| is_same(transmit.destination, origin.source));
         (asked, sent.map(|transmit| transmit.payload.len()).sum())
     }
 
@@ -166,9 +158,7 @@ impl<E: Engine> Run<E> {
     pub(super) fn strays(&self) -> Result<(), String> {
         let origins = Origin::all();
         for transmit in self.sent() {
-            let origin = origins
-                .iter()
-                .find(|origin| is_same(transmit.destination, origin.source));
+            let origin = origins.iter().find(|origin| is_same(transmit.destination, origin.source));
             let Some(origin) = origin else { continue };
             if transmit.via.interface() != origin.interface {
                 return Err(format!(

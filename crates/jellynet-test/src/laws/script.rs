@@ -42,11 +42,7 @@ impl Origin {
         .into_iter()
         .map(|(source, interface)| {
             let source: SocketAddr = source.parse().unwrap();
-            Self {
-                source,
-                interface,
-                near_at_first: first.is_on_link(interface, source),
-            }
+            Self { source, interface, near_at_first: first.is_on_link(interface, source) }
         })
         .collect()
     }
@@ -99,22 +95,10 @@ impl Action {
 impl fmt::Debug for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Datagram {
-                payload,
-                origin,
-                destination,
-            } => {
+            Self::Datagram { payload, origin, destination } => {
                 let shown = payload.get(..80).unwrap_or(payload).escape_ascii();
-                let (
-                    length,
-                    Origin {
-                        source, interface, ..
-                    },
-                ) = (payload.len(), origin);
-                write!(
-                    f,
-                    "{source} to {destination} by {interface}: {length} bytes \"{shown}\""
-                )
+                let (length, Origin { source, interface, .. }) = (payload.len(), origin);
+                write!(f, "{source} to {destination} by {interface}: {length} bytes \"{shown}\"")
             }
             Self::Wait(time) => write!(f, "wait {time:?}"),
             Self::Interfaces(table) => write!(f, "interfaces {table}"),
@@ -127,12 +111,8 @@ pub(super) fn scripts(
     golden: Vec<Vec<u8>>,
     destinations: Vec<IpAddr>,
 ) -> impl Strategy<Value = Script> {
-    let datagram = (
-        hostile::datagram(golden),
-        select(Origin::all()),
-        any::<Index>(),
-    )
-        .prop_map(move |(payload, origin, which)| {
+    let datagram = (hostile::datagram(golden), select(Origin::all()), any::<Index>()).prop_map(
+        move |(payload, origin, which)| {
             let fitting = destinations
                 .iter()
                 .copied()
@@ -145,7 +125,8 @@ pub(super) fn scripts(
                 origin,
                 destination: destination.unwrap_or_else(|| origin.source.ip()),
             }
-        });
+        },
+    );
     let wait = prop_oneof![0_u64..50, 50_u64..5_000, 5_000_u64..4_000_000];
     let action = prop_oneof![
         12 => datagram,

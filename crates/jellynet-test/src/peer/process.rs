@@ -61,12 +61,7 @@ impl Process {
         if let Some(stderr) = child.stderr.take() {
             output.follow(stderr);
         }
-        Ok(Self {
-            name: name_of(&command),
-            pid: child.id(),
-            child: Mutex::new(child),
-            output,
-        })
+        Ok(Self { name: name_of(&command), pid: child.id(), child: Mutex::new(child), output })
     }
 
     /// The process id.
@@ -122,11 +117,7 @@ impl Process {
     pub fn wait(&self, timeout: Duration) -> ExitStatus {
         let status = Deadline::after(timeout).poll(|| self.exit_status());
         let Some(status) = status else {
-            panic!(
-                "{} still runs after {timeout:?}:\n{}",
-                self.name,
-                self.output()
-            );
+            panic!("{} still runs after {timeout:?}:\n{}", self.name, self.output());
         };
         // The last lines may still be in the pipes.
         let _ = self.find_line("\0", Duration::from_secs(1));
@@ -170,10 +161,7 @@ impl Process {
     }
 
     pub(super) fn end_within(&self, timeout: Duration) {
-        if Deadline::after(timeout)
-            .poll(|| self.exit_status())
-            .is_some()
-        {
+        if Deadline::after(timeout).poll(|| self.exit_status()).is_some() {
             let _ = self.find_line("\0", Duration::from_secs(1));
         }
     }

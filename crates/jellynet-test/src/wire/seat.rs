@@ -22,10 +22,7 @@ pub struct Seat<E> {
 
 impl<E> Seat<E> {
     pub(super) const fn new(index: usize) -> Self {
-        Self {
-            index,
-            engine: PhantomData,
-        }
+        Self { index, engine: PhantomData }
     }
 }
 
@@ -54,12 +51,7 @@ pub(super) struct Seated {
 
 impl Seated {
     pub(super) fn new(host: usize, port: u16, engine: Box<dyn Drive>) -> Self {
-        Self {
-            host,
-            port,
-            engine,
-            announcers: Vec::new(),
-        }
+        Self { host, port, engine, announcers: Vec::new() }
     }
 
     /// The local port from which a datagram leaves.
@@ -121,8 +113,7 @@ where
 
     fn drain(&mut self) -> Vec<Transmit> {
         let transmits = drain(|| self.engine.poll_transmit(), "poll_transmit");
-        self.events
-            .extend(drain(|| self.engine.poll_event(), "poll_event"));
+        self.events.extend(drain(|| self.engine.poll_event(), "poll_event"));
         transmits
     }
 

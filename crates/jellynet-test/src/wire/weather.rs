@@ -44,9 +44,7 @@ impl Weather {
             return Vec::new();
         }
         let copies = 1 + usize::from(random.f64() < self.duplication);
-        (0..copies)
-            .map(|_| self.latency + self.jitter.mul_f64(random.f64()))
-            .collect()
+        (0..copies).map(|_| self.latency + self.jitter.mul_f64(random.f64())).collect()
     }
 }
 

@@ -48,10 +48,7 @@ impl Echo {
                 self.queue.push_back(Transmit {
                     payload: Bytes::from_static(b"here"),
                     destination: ([239, 255, 255, 250], 7).into(),
-                    via: Via::Announce {
-                        interface: interface.index,
-                        source: address.ip(),
-                    },
+                    via: Via::Announce { interface: interface.index, source: address.ip() },
                 });
             }
         }
@@ -72,9 +69,7 @@ impl Engine for Echo {
         if self.vice == Vice::Hoards {
             self.hoard.push(vec![0; 1_000]);
         }
-        let near = self
-            .interfaces
-            .is_on_link(datagram.interface, datagram.source);
+        let near = self.interfaces.is_on_link(datagram.interface, datagram.source);
         if !near && self.vice != Vice::AnswersStrangers {
             return;
         }
@@ -89,16 +84,9 @@ impl Engine for Echo {
         if datagram.source.port() == 0 {
             return;
         }
-        let times = if self.vice == Vice::AnswersTwice {
-            2
-        } else {
-            1
-        };
+        let times = if self.vice == Vice::AnswersTwice { 2 } else { 1 };
         for _ in 0..times {
-            let via = Via::Reply {
-                interface: index,
-                source,
-            };
+            let via = Via::Reply { interface: index, source };
             self.queue.push_back(Transmit {
                 payload: Bytes::from_static(b"pong"),
                 destination: datagram.source,

@@ -30,10 +30,7 @@ fn a_datagram_crosses_a_link_between_namespaces() {
     client.address("eth7", "fd77::2/64");
     client.default_route("10.77.1.1".parse().unwrap());
 
-    for (here, there) in [
-        ("10.77.1.1:0", "10.77.1.2:0"),
-        ("[fd77::1]:0", "[fd77::2]:0"),
-    ] {
+    for (here, there) in [("10.77.1.1:0", "10.77.1.2:0"), ("[fd77::1]:0", "[fd77::2]:0")] {
         let receiver = server.run(|| UdpSocket::bind(here)).unwrap();
         receiver.set_read_timeout(Some(5 * SECOND)).unwrap();
         let address = receiver.local_addr().unwrap();
@@ -53,10 +50,7 @@ fn a_program_runs_inside_and_the_namespace_goes_with_its_handle() {
     let process = namespace.spawn(shell("cat /proc/net/dev"));
     assert!(process.wait(5 * SECOND).success());
     let interfaces = process.output();
-    assert!(
-        interfaces.contains("lo:") && !interfaces.contains("eth"),
-        "{interfaces}"
-    );
+    assert!(interfaces.contains("lo:") && !interfaces.contains("eth"), "{interfaces}");
     drop(namespace);
     let left = Command::new("ip").args(["netns", "list"]).output().unwrap();
     assert!(!String::from_utf8_lossy(&left.stdout).contains(&name));
@@ -112,15 +106,7 @@ fn a_signal_reaches_the_program_and_its_last_words_are_kept() {
 fn a_program_is_found_with_its_version() {
     let cargo = peer::find(env!("CARGO")).expect("cargo runs this test");
     assert!(cargo.version().starts_with("cargo "), "{}", cargo.version());
-    assert!(
-        cargo
-            .command()
-            .arg("--help")
-            .output()
-            .unwrap()
-            .status
-            .success()
-    );
+    assert!(cargo.command().arg("--help").output().unwrap().status.success());
 }
 
 #[test]

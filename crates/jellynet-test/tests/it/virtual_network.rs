@@ -34,34 +34,18 @@ fn two_lans(vice: Vice) -> (Network, Host, [Lan; 2]) {
 #[test]
 fn an_answer_comes_from_the_side_that_asked() {
     let (mut network, _, [one, other]) = two_lans(Vice::None);
-    for to in [
-        "10.77.1.1:7",
-        "10.77.1.255:7",
-        "255.255.255.255:7",
-        "239.255.255.250:7",
-    ] {
+    for to in ["10.77.1.1:7", "10.77.1.255:7", "255.255.255.255:7", "239.255.255.250:7"] {
         network.clear_packets();
         network.inject(one, addr("10.77.1.9:99"), addr(to), "ping");
         network.run_for(SECOND);
         let answers = network.sent_to(addr("10.77.1.9:99"));
         assert_eq!(answers.len(), 1, "{to}");
-        assert_eq!(
-            (answers[0].source, answers[0].lan),
-            (addr("10.77.1.1:7"), Some(one))
-        );
+        assert_eq!((answers[0].source, answers[0].lan), (addr("10.77.1.1:7"), Some(one)));
     }
     network.clear_packets();
-    network.inject(
-        other,
-        addr("10.77.2.9:99"),
-        addr("255.255.255.255:7"),
-        "ping",
-    );
+    network.inject(other, addr("10.77.2.9:99"), addr("255.255.255.255:7"), "ping");
     network.run_for(SECOND);
-    assert_eq!(
-        network.sent_to(addr("10.77.2.9:99"))[0].source,
-        addr("10.77.2.1:7")
-    );
+    assert_eq!(network.sent_to(addr("10.77.2.9:99"))[0].source, addr("10.77.2.1:7"));
 }
 
 #[test]
@@ -73,12 +57,7 @@ fn what_is_for_another_port_or_host_arrives_nowhere() {
     network.inject(one, asker, addr("10.77.9.255:7"), "ping");
     network.inject(other, addr("10.77.2.9:99"), addr("10.77.1.1:7"), "ping");
     network.run_for(SECOND);
-    assert!(
-        network
-            .packets()
-            .iter()
-            .all(|packet| packet.host != Some(server))
-    );
+    assert!(network.packets().iter().all(|packet| packet.host != Some(server)));
 }
 
 #[test]
@@ -88,12 +67,7 @@ fn routed_lans_pass_on_what_is_for_one_host() {
     network.route(one, far);
     network.inject(far, addr("192.0.2.9:99"), addr("255.255.255.255:7"), "ping");
     network.run_for(SECOND);
-    assert!(
-        network
-            .packets()
-            .iter()
-            .all(|packet| packet.host != Some(server))
-    );
+    assert!(network.packets().iter().all(|packet| packet.host != Some(server)));
     network.inject(far, addr("192.0.2.9:99"), addr("10.77.1.1:7"), "ping");
     network.run_for(SECOND);
     assert_eq!(network.sent_to(addr("192.0.2.9:99")).len(), 1);
@@ -141,9 +115,7 @@ fn a_storm_loses_doubles_and_shuffles_the_same_way_for_the_same_seed() {
         }
         network.run_for(SECOND);
         let answers = network.packets().iter().skip(500);
-        answers
-            .map(|packet| packet.destination.port())
-            .collect::<Vec<_>>()
+        answers.map(|packet| packet.destination.port()).collect::<Vec<_>>()
     };
     let ports = run(1);
     assert_eq!(ports, run(1));
@@ -153,11 +125,7 @@ fn a_storm_loses_doubles_and_shuffles_the_same_way_for_the_same_seed() {
     distinct.sort_unstable();
     distinct.dedup();
     assert!(distinct.len() < ports.len(), "doubled");
-    assert!(
-        (350..450).contains(&distinct.len()),
-        "lost: {}",
-        distinct.len()
-    );
+    assert!((350..450).contains(&distinct.len()), "lost: {}", distinct.len());
 }
 
 #[test]

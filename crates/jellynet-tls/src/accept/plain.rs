@@ -51,9 +51,7 @@ where
     };
     // Whoever does not read the answer does not get it.
     let _ = timeout(limit, writing).await;
-    AcceptError::PlainHttp {
-        location: location.unwrap_or_default(),
-    }
+    AcceptError::PlainHttp { location: location.unwrap_or_default() }
 }
 
 fn is_complete(head: &[u8]) -> bool {
@@ -67,11 +65,7 @@ fn response(location: Option<&str>) -> String {
             format!("location: {location}\r\n"),
             format!("This port speaks HTTPS. Use {location}\n"),
         ),
-        None => (
-            "400 Bad Request",
-            String::new(),
-            "This port speaks HTTPS.\n".to_owned(),
-        ),
+        None => ("400 Bad Request", String::new(), "This port speaks HTTPS.\n".to_owned()),
     };
     format!(
         "HTTP/1.1 {status}\r\n{header}content-type: text/plain; charset=utf-8\r\n\
@@ -110,11 +104,8 @@ impl<'a> Request<'a> {
     /// The same URL; the port stays, for this is the port that speaks HTTPS.
     fn location(&self) -> Option<String> {
         let host = self.host.filter(|host| host::is_authority(host))?;
-        let target = self
-            .target
-            .bytes()
-            .all(|octet| octet.is_ascii_graphic())
-            .then_some(self.target)?;
+        let target =
+            self.target.bytes().all(|octet| octet.is_ascii_graphic()).then_some(self.target)?;
         let target = if target.starts_with('/') { target } else { "/" };
         Some(format!("https://{host}{target}"))
     }
@@ -131,18 +122,9 @@ mod tests {
     #[test]
     fn the_url_stays_the_same_but_for_its_scheme() {
         let request = "GET /web/?a=b HTTP/1.1\r\nAccept: */*\r\nHost: tv.example.org:8920\r\n\r\n";
-        assert_eq!(
-            location(request).unwrap(),
-            "https://tv.example.org:8920/web/?a=b"
-        );
-        assert_eq!(
-            location("GET / HTTP/1.1\nhost: [fe80::1]\n\n").unwrap(),
-            "https://[fe80::1]/"
-        );
-        assert_eq!(
-            location("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n").unwrap(),
-            "https://a/"
-        );
+        assert_eq!(location(request).unwrap(), "https://tv.example.org:8920/web/?a=b");
+        assert_eq!(location("GET / HTTP/1.1\nhost: [fe80::1]\n\n").unwrap(), "https://[fe80::1]/");
+        assert_eq!(location("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n").unwrap(), "https://a/");
     }
 
     #[test]

@@ -85,11 +85,7 @@ pub(super) struct Rewind<IO> {
 
 impl<IO> Rewind<IO> {
     pub(super) const fn new(first: Vec<u8>, io: IO) -> Self {
-        Self {
-            first,
-            start: 0,
-            io,
-        }
+        Self { first, start: 0, io }
     }
 }
 
@@ -104,9 +100,7 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Rewind<IO> {
         if rest.is_empty() {
             return Pin::new(&mut this.io).poll_read(context, buffer);
         }
-        let (now, _) = rest
-            .split_at_checked(buffer.remaining())
-            .unwrap_or((rest, &[]));
+        let (now, _) = rest.split_at_checked(buffer.remaining()).unwrap_or((rest, &[]));
         buffer.put_slice(now);
         this.start += now.len();
         if this.start == this.first.len() {

@@ -26,17 +26,9 @@ pub(super) fn kind(challenge: &Challenge) -> (ChallengeType, &'static str) {
 
 /// A proof that stands until it is cleared away.
 pub(super) enum Proof {
-    Handshake {
-        host: String,
-    },
-    Token {
-        token: String,
-    },
-    Record {
-        name: String,
-        value: String,
-        provider: Arc<dyn DnsProvider>,
-    },
+    Handshake { host: String },
+    Token { token: String },
+    Record { name: String, value: String, provider: Arc<dyn DnsProvider> },
     Standing,
 }
 
@@ -60,15 +52,12 @@ impl Board {
             Challenge::TlsAlpn01 => {
                 let certificate = certificate(&self.store, name, authorization)?;
                 let host = host(name);
-                self.store
-                    .set_challenge(&host, Some(&Arc::new(certificate)));
+                self.store.set_challenge(&host, Some(&Arc::new(certificate)));
                 Ok(Proof::Handshake { host })
             }
             Challenge::Http01 => {
                 self.http01.add(token, authorization.as_str());
-                Ok(Proof::Token {
-                    token: token.to_owned(),
-                })
+                Ok(Proof::Token { token: token.to_owned() })
             }
             Challenge::Dns01(provider) => {
                 let record = format!("_acme-challenge.{name}");
@@ -76,15 +65,8 @@ impl Board {
                 provider
                     .add_txt(&record, &value)
                     .await
-                    .map_err(|source| AcmeError::Dns {
-                        name: record.clone(),
-                        source,
-                    })?;
-                Ok(Proof::Record {
-                    name: record,
-                    value,
-                    provider: Arc::clone(provider),
-                })
+                    .map_err(|source| AcmeError::Dns { name: record.clone(), source })?;
+                Ok(Proof::Record { name: record, value, provider: Arc::clone(provider) })
             }
             Challenge::DnsPersist01 { .. } => Ok(Proof::Standing),
         }
@@ -95,11 +77,7 @@ impl Board {
         match proof {
             Proof::Handshake { host } => self.store.set_challenge(&host, None),
             Proof::Token { token } => self.http01.remove(&token),
-            Proof::Record {
-                name,
-                value,
-                provider,
-            } => {
+            Proof::Record { name, value, provider } => {
                 let _ = provider.remove_txt(&name, &value).await;
             }
             Proof::Standing => {}
@@ -113,9 +91,7 @@ fn certificate(
     name: &str,
     authorization: &KeyAuthorization,
 ) -> Result<CertifiedKey, AcmeError> {
-    let failed = |error: &dyn std::fmt::Display| AcmeError::Challenge {
-        reason: error.to_string(),
-    };
+    let failed = |error: &dyn std::fmt::Display| AcmeError::Challenge { reason: error.to_string() };
     let mut params = CertificateParams::new([name.to_owned()]).map_err(|error| failed(&error))?;
     let extension = CustomExtension::new_acme_identifier(authorization.digest().as_ref());
     params.custom_extensions = vec![extension];
@@ -123,10 +99,7 @@ fn certificate(
     let certificate = params.self_signed(&key).map_err(|error| failed(&error))?;
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let provider = store.loader().provider();
-    let signing = provider
-        .key_provider
-        .load_private_key(key)
-        .map_err(|error| failed(&error))?;
+    let signing = provider.key_provider.load_private_key(key).map_err(|error| failed(&error))?;
     // `CertifiedKey::from_der` would refuse the critical extension.
     Ok(CertifiedKey::new(vec![certificate.der().clone()], signing))
 }
@@ -156,9 +129,6 @@ mod tests {
         assert_eq!(host("192.0.2.1"), "1.2.0.192.in-addr.arpa");
         assert_eq!(host("tv.example.org"), "tv.example.org");
         let v6 = host("2001:db8::1");
-        assert!(
-            v6.starts_with("1.0.0.0.") && v6.ends_with("8.b.d.0.1.0.0.2.ip6.arpa"),
-            "{v6}"
-        );
+        assert!(v6.starts_with("1.0.0.0.") && v6.ends_with("8.b.d.0.1.0.0.2.ip6.arpa"), "{v6}");
     }
 }

@@ -41,14 +41,10 @@ fn roots(config: &AcmeConfig) -> Result<Option<RootCertStore>, AcmeError> {
     let Some(path) = &config.directory_root else {
         return Ok(None);
     };
-    let bytes = std::fs::read(path).map_err(|source| AcmeError::Storage {
-        path: path.clone(),
-        source,
-    })?;
+    let bytes =
+        std::fs::read(path).map_err(|source| AcmeError::Storage { path: path.clone(), source })?;
     let mut material = Material::default();
-    material
-        .add(&bytes, None, Limits::DEFAULT)
-        .map_err(|error| unusable(&error))?;
+    material.add(&bytes, None, Limits::DEFAULT).map_err(|error| unusable(&error))?;
     let mut roots = RootCertStore::empty();
     for certificate in material.certificates {
         roots.add(certificate).map_err(|error| unusable(&error))?;
@@ -58,8 +54,5 @@ fn roots(config: &AcmeConfig) -> Result<Option<RootCertStore>, AcmeError> {
 
 fn unusable(error: &(dyn std::error::Error + 'static)) -> AcmeError {
     let reason = format!("no trusted roots: {}", crate::error::chain(error));
-    AcmeError::Authority {
-        reason,
-        transient: false,
-    }
+    AcmeError::Authority { reason, transient: false }
 }

@@ -67,11 +67,7 @@ impl DnsHook {
     /// With a pause of 10 s after each record, and 2 minutes for the program.
     pub fn new(program: impl Into<PathBuf>) -> Self {
         let (pause, limit) = (Duration::from_secs(10), Duration::from_secs(120));
-        Self {
-            program: program.into(),
-            pause,
-            limit,
-        }
+        Self { program: program.into(), pause, limit }
     }
 
     /// With another pause.
@@ -85,17 +81,11 @@ impl DnsHook {
         let program = || self.program.clone();
         let mut command = Command::new(&self.program);
         command.args([verb, name, value]).kill_on_drop(true);
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let output = match timeout(self.limit, command.output()).await {
             Ok(Ok(output)) => output,
             Ok(Err(source)) => {
-                return Err(DnsError::Spawn {
-                    program: program(),
-                    source,
-                });
+                return Err(DnsError::Spawn { program: program(), source });
             }
             Err(_) => {
                 let status = format!("no end within {:?}", self.limit);
@@ -110,11 +100,7 @@ impl DnsHook {
             return Ok(());
         }
         let said = String::from_utf8_lossy(&output.stderr);
-        let last = said
-            .lines()
-            .rev()
-            .find(|line| !line.trim().is_empty())
-            .unwrap_or_default();
+        let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
         Err(DnsError::Program {
             program: program(),
             status: output.status.to_string(),

@@ -51,9 +51,7 @@ impl Http01 {
 
 impl std::fmt::Debug for Http01 {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Http01")
-            .field("waiting", &self.0.load().len())
-            .finish()
+        f.debug_struct("Http01").field("waiting", &self.0.load().len()).finish()
     }
 }
 
@@ -65,10 +63,7 @@ impl<S> Layer<S> for Http01Layer {
     type Service = Http01Service<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Http01Service {
-            inner,
-            answers: self.0.clone(),
-        }
+        Http01Service { inner, answers: self.0.clone() }
     }
 }
 
@@ -98,15 +93,9 @@ where
                 let mut response = Response::new(R::from(text));
                 let kind = HeaderValue::from_static("application/octet-stream");
                 response.headers_mut().insert(header::CONTENT_TYPE, kind);
-                Http01Future {
-                    inner: None,
-                    response: Some(response),
-                }
+                Http01Future { inner: None, response: Some(response) }
             }
-            None => Http01Future {
-                inner: Some(self.inner.call(request)),
-                response: None,
-            },
+            None => Http01Future { inner: Some(self.inner.call(request)), response: None },
         }
     }
 }

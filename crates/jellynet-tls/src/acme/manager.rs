@@ -59,15 +59,8 @@ impl AcmeManager {
             return Err(AcmeError::NoNames);
         }
         let storage = Storage::new(&config.storage, &config.directory);
-        let board = Board {
-            store: store.clone(),
-            http01: Http01::default(),
-        };
-        Ok(Self {
-            config: Arc::new(config),
-            storage,
-            board,
-        })
+        let board = Board { store: store.clone(), http01: Http01::default() };
+        Ok(Self { config: Arc::new(config), storage, board })
     }
 
     /// The answers of HTTP-01, for what listens on port 80.
@@ -157,19 +150,14 @@ impl AcmeManager {
         self.storage.save_state(state)?;
         match self.obtain(now).await {
             Ok((identity, saved)) => {
-                *state = State {
-                    ask_at: now.as_unix(),
-                    ..State::default()
-                };
+                *state = State { ask_at: now.as_unix(), ..State::default() };
                 let info = identity.info();
                 let mut events = vec![AcmeEvent::Issued {
                     names: info.names.clone(),
                     not_after: info.not_after,
                 }];
                 if let Err(error) = saved.and_then(|()| self.storage.save_state(state)) {
-                    events.push(AcmeEvent::NotSaved {
-                        message: crate::error::chain(&error),
-                    });
+                    events.push(AcmeEvent::NotSaved { message: crate::error::chain(&error) });
                 }
                 Ok(events)
             }
@@ -187,16 +175,12 @@ impl AcmeManager {
         let pem = loop {
             attempts += 1;
             match self.order().await {
-                Err(AcmeError::Authority {
-                    transient: true, ..
-                }) if attempts < ATTEMPTS => {}
+                Err(AcmeError::Authority { transient: true, .. }) if attempts < ATTEMPTS => {}
                 result => break result?,
             }
         };
         let loader = self.board.store.loader().clone();
-        let identity = loader
-            .decode(&pem, None, now)
-            .map_err(AcmeError::Certificate)?;
+        let identity = loader.decode(&pem, None, now).map_err(AcmeError::Certificate)?;
         let saved = self.storage.save_certificate(&pem);
         self.board.store.set(NAME, identity.clone(), now);
         Ok((identity, saved))
@@ -205,9 +189,7 @@ impl AcmeManager {
     async fn order(&self) -> Result<zeroize::Zeroizing<Vec<u8>>, AcmeError> {
         let account = self.account().await?;
         let served = self.served();
-        let leaf = served
-            .as_ref()
-            .and_then(|identity| identity.chain().first());
+        let leaf = served.as_ref().and_then(|identity| identity.chain().first());
         let replaces = leaf.and_then(|leaf| CertificateIdentifier::try_from(leaf).ok());
         order::obtain(&self.config, &account, &self.board, replaces).await
     }
@@ -227,9 +209,7 @@ impl AcmeManager {
         let external = self.config.external_account.as_ref();
         let external = external.map(|one| ExternalAccountKey::new(one.id.clone(), &one.key));
         let directory = self.config.directory.clone();
-        let (account, credentials) = builder
-            .create(&wanted, directory, external.as_ref())
-            .await?;
+        let (account, credentials) = builder.create(&wanted, directory, external.as_ref()).await?;
         self.storage.save_account(&credentials)?;
         Ok(account)
     }
@@ -279,11 +259,7 @@ impl AcmeManager {
         let mut records: Vec<(String, String)> = Vec::new();
         for name in &self.config.names {
             let bare = name.trim_start_matches("*.");
-            let wildcard = self
-                .config
-                .names
-                .iter()
-                .any(|other| *other == format!("*.{bare}"));
+            let wildcard = self.config.names.iter().any(|other| *other == format!("*.{bare}"));
             let policy = if wildcard { "; policy=wildcard" } else { "" };
             let value = format!("{issuer}; accounturi={}{policy}", account.id());
             let record = (format!("_validation-persist.{bare}"), value);
@@ -315,10 +291,5 @@ fn due(served: Option<&Identity>, state: &State, now: Timestamp) -> Timestamp {
 
 /// Is this name one of the certificate's, a wildcard literally?
 fn covers(identity: &Identity, name: &str) -> bool {
-    identity
-        .info()
-        .names
-        .iter()
-        .any(|own| own.eq_ignore_ascii_case(name))
-        || identity.covers(name)
+    identity.info().names.iter().any(|own| own.eq_ignore_ascii_case(name)) || identity.covers(name)
 }

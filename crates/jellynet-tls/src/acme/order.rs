@@ -73,9 +73,7 @@ async fn fulfil(
     }
     let key = Zeroizing::new(order.finalize().await?);
     let chain = order.poll_certificate(&PATIENCE).await?;
-    Ok(Zeroizing::new(
-        [key.as_bytes(), b"\n", chain.as_bytes()].concat(),
-    ))
+    Ok(Zeroizing::new([key.as_bytes(), b"\n", chain.as_bytes()].concat()))
 }
 
 /// Sets up the proof of each name that is not proved yet, and says so.
@@ -100,10 +98,7 @@ async fn prove(
             }
         }
         let Some(mut challenge) = authorization.challenge(kind.clone()) else {
-            return Err(AcmeError::NotOffered {
-                challenge: kind_name,
-                name,
-            });
+            return Err(AcmeError::NotOffered { challenge: kind_name, name });
         };
         let token = challenge.token.clone();
         let answer = challenge.key_authorization();
@@ -120,20 +115,11 @@ async fn refusal(order: &mut Order) -> AcmeError {
         if authorization.refresh().await.is_err() {
             break;
         }
-        let problem = authorization
-            .challenges
-            .iter()
-            .find_map(|one| one.error.as_ref());
+        let problem = authorization.challenges.iter().find_map(|one| one.error.as_ref());
         if let Some(problem) = problem {
             let name = authorization.identifier().to_string();
-            return AcmeError::Refused {
-                name,
-                reason: problem.to_string(),
-            };
+            return AcmeError::Refused { name, reason: problem.to_string() };
         }
     }
-    AcmeError::Authority {
-        reason: "the order became invalid".to_owned(),
-        transient: false,
-    }
+    AcmeError::Authority { reason: "the order became invalid".to_owned(), transient: false }
 }

@@ -47,18 +47,12 @@ mod tests {
     fn a_window_is_used_from_end_to_end() {
         assert_eq!(within(day(1), day(3), 0), day(1));
         assert_eq!(within(day(1), day(3), u32::MAX), day(3));
-        assert_eq!(
-            within(day(3), day(1), 7),
-            day(3),
-            "an empty one is its start"
-        );
+        assert_eq!(within(day(3), day(1), 7), day(3), "an empty one is its start");
     }
 
     #[test]
     fn pauses_grow_to_a_day() {
-        let pauses: Vec<u64> = (1..=8)
-            .map(|failures| pause(failures).as_secs() / 60)
-            .collect();
+        let pauses: Vec<u64> = (1..=8).map(|failures| pause(failures).as_secs() / 60).collect();
         assert_eq!(pauses, [1, 4, 16, 64, 256, 1024, 1440, 1440]);
         assert_eq!(pause(u32::MAX).as_secs(), DAY);
     }

@@ -37,16 +37,10 @@ impl Storage {
     pub(super) fn new(root: &Path, directory: &str) -> Self {
         let url = directory.trim_start_matches("https://");
         let safe = |c: char| {
-            if c.is_ascii_alphanumeric() || c == '.' || c == '-' {
-                c
-            } else {
-                '_'
-            }
+            if c.is_ascii_alphanumeric() || c == '.' || c == '-' { c } else { '_' }
         };
         let name: String = url.chars().map(safe).collect();
-        Self {
-            folder: root.join(name.trim_start_matches('.')),
-        }
+        Self { folder: root.join(name.trim_start_matches('.')) }
     }
 
     /// Key and certificates in one PEM file.
@@ -68,10 +62,7 @@ impl Storage {
 
     /// A state that cannot be read is that of a first start.
     pub(super) fn state(&self) -> State {
-        read(&self.folder.join("state.json"))
-            .ok()
-            .flatten()
-            .unwrap_or_default()
+        read(&self.folder.join("state.json")).ok().flatten().unwrap_or_default()
     }
 
     pub(super) fn save_state(&self, state: &State) -> Result<(), AcmeError> {
@@ -79,28 +70,20 @@ impl Storage {
     }
 
     fn write_json<T: Serialize>(&self, path: &Path, value: &T) -> Result<(), AcmeError> {
-        let bytes = serde_json::to_vec_pretty(value).map_err(|error| AcmeError::Storage {
-            path: path.to_owned(),
-            source: error.into(),
-        })?;
+        let bytes = serde_json::to_vec_pretty(value)
+            .map_err(|error| AcmeError::Storage { path: path.to_owned(), source: error.into() })?;
         self.write(path, &bytes)
     }
 
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), AcmeError> {
         fs::create_dir_all(&self.folder)
             .and_then(|()| private_file::write(path, bytes))
-            .map_err(|source| AcmeError::Storage {
-                path: path.to_owned(),
-                source,
-            })
+            .map_err(|source| AcmeError::Storage { path: path.to_owned(), source })
     }
 }
 
 fn read<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<Option<T>, AcmeError> {
-    let failed = |source| AcmeError::Storage {
-        path: path.to_owned(),
-        source,
-    };
+    let failed = |source| AcmeError::Storage { path: path.to_owned(), source };
     match fs::read(path) {
         Ok(bytes) => serde_json::from_slice(&bytes)
             .map(Some)

@@ -98,14 +98,8 @@ mod tests {
 
     #[test]
     fn long_forms_become_short() {
-        assert_eq!(
-            **normalize(b"\x30\x83\x00\x00\x02\x05\x00").unwrap(),
-            *b"\x30\x02\x05\x00"
-        );
-        assert_eq!(
-            **normalize(b"\x30\x80\x05\x00\x00\x00").unwrap(),
-            *b"\x30\x02\x05\x00"
-        );
+        assert_eq!(**normalize(b"\x30\x83\x00\x00\x02\x05\x00").unwrap(), *b"\x30\x02\x05\x00");
+        assert_eq!(**normalize(b"\x30\x80\x05\x00\x00\x00").unwrap(), *b"\x30\x02\x05\x00");
     }
 
     #[test]

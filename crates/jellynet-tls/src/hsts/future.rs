@@ -31,10 +31,7 @@ where
         let this = self.project();
         let mut response = ready!(this.inner.poll(context))?;
         if let Some(header) = this.header.take() {
-            response
-                .headers_mut()
-                .entry(header::STRICT_TRANSPORT_SECURITY)
-                .or_insert(header);
+            response.headers_mut().entry(header::STRICT_TRANSPORT_SECURITY).or_insert(header);
         }
         Poll::Ready(Ok(response))
     }

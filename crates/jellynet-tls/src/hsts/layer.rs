@@ -26,18 +26,13 @@ impl HstsLayer {
         // Digits and words are always fit for a header.
         let header = HeaderValue::try_from(hsts.header())
             .unwrap_or_else(|_| HeaderValue::from_static("max-age=0"));
-        Self {
-            header,
-            is_trustworthy: Arc::new(is_trustworthy),
-        }
+        Self { header, is_trustworthy: Arc::new(is_trustworthy) }
     }
 }
 
 impl fmt::Debug for HstsLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HstsLayer")
-            .field("header", &self.header)
-            .finish_non_exhaustive()
+        f.debug_struct("HstsLayer").field("header", &self.header).finish_non_exhaustive()
     }
 }
 

@@ -18,19 +18,13 @@ pub struct HstsService<S> {
 
 impl<S> HstsService<S> {
     pub(super) const fn new(inner: S, header: HeaderValue, is_trustworthy: Trust) -> Self {
-        Self {
-            inner,
-            header,
-            is_trustworthy,
-        }
+        Self { inner, header, is_trustworthy }
     }
 }
 
 impl<S: fmt::Debug> fmt::Debug for HstsService<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HstsService")
-            .field("inner", &self.inner)
-            .finish_non_exhaustive()
+        f.debug_struct("HstsService").field("inner", &self.inner).finish_non_exhaustive()
     }
 }
 
@@ -48,9 +42,6 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let applies = applies(&RequestView::of(&request), &*self.is_trustworthy);
-        HstsFuture::new(
-            self.inner.call(request),
-            applies.then(|| self.header.clone()),
-        )
+        HstsFuture::new(self.inner.call(request), applies.then(|| self.header.clone()))
     }
 }

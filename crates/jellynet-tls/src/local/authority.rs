@@ -45,10 +45,8 @@ impl LocalAuthority {
         loader: &Loader,
         now: Timestamp,
     ) -> Result<Self, LocalError> {
-        let mut domains: Vec<String> = domains
-            .iter()
-            .map(|domain| domain.trim_matches('.').to_ascii_lowercase())
-            .collect();
+        let mut domains: Vec<String> =
+            domains.iter().map(|domain| domain.trim_matches('.').to_ascii_lowercase()).collect();
         domains.extend(["localhost", "local", "lan", "home.arpa"].map(str::to_owned));
         domains.sort();
         domains.dedup();
@@ -61,10 +59,7 @@ impl LocalAuthority {
         };
         if !root.info().subject.starts_with(LOCAL_AUTHORITY) {
             let issuer = root.info().issuer.clone();
-            return Err(LocalError::Foreign {
-                path: path.to_owned(),
-                issuer,
-            });
+            return Err(LocalError::Foreign { path: path.to_owned(), issuer });
         }
         let pem = armor("PRIVATE KEY", root.pkcs8());
         let key = KeyPair::from_pem(&pem).map_err(generate)?;
@@ -123,15 +118,10 @@ impl LocalAuthority {
     fn may_issue(&self, name: &str) -> bool {
         match name.parse::<IpAddr>() {
             Ok(address) => PRIVATE_NETWORKS.iter().any(|(network, prefix)| {
-                network
-                    .parse()
-                    .is_ok_and(|network| contains(network, *prefix, address))
+                network.parse().is_ok_and(|network| contains(network, *prefix, address))
             }),
             Err(_) => self.domains.iter().any(|domain| {
-                name == domain
-                    || name
-                        .strip_suffix(domain)
-                        .is_some_and(|rest| rest.ends_with('.'))
+                name == domain || name.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
             }),
         }
     }
@@ -157,17 +147,11 @@ fn make(
     let key = generate_key()?;
     let digest = crate::identity::hex(&crate::pkcs12::sha256(key.public_key_raw()));
     let (id, _) = digest.split_at_checked(8).unwrap_or((&digest, ""));
-    let certificate = params::authority(id, domains, now)?
-        .self_signed(&key)
-        .map_err(generate)?;
+    let certificate = params::authority(id, domains, now)?.self_signed(&key).map_err(generate)?;
     let root = identity(&key, certificate.into(), loader, now)?;
-    let pem = root
-        .export(Output::Pem, loader.provider())
-        .map_err(generate)?;
-    private_file::write(path, &pem).map_err(|source| LocalError::Write {
-        path: path.to_owned(),
-        source,
-    })?;
+    let pem = root.export(Output::Pem, loader.provider()).map_err(generate)?;
+    private_file::write(path, &pem)
+        .map_err(|source| LocalError::Write { path: path.to_owned(), source })?;
     Ok(root)
 }
 

@@ -25,10 +25,8 @@ pub(super) fn leaf(
     let common_name = names.first().map_or("jellynet", String::as_str);
     let mut params = CertificateParams::default();
     params.distinguished_name = distinguished_name(common_name);
-    params.subject_alt_names = names
-        .iter()
-        .map(|name| alternative_name(name))
-        .collect::<Result<_, _>>()?;
+    params.subject_alt_names =
+        names.iter().map(|name| alternative_name(name)).collect::<Result<_, _>>()?;
     params.is_ca = IsCa::ExplicitNoCa;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
@@ -48,14 +46,10 @@ pub(super) fn authority(
     params.distinguished_name = distinguished_name(&format!("{prefix} {id}"));
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    let names = domains
-        .iter()
-        .map(|domain| GeneralSubtree::DnsName(domain.clone()));
+    let names = domains.iter().map(|domain| GeneralSubtree::DnsName(domain.clone()));
     let networks = PRIVATE_NETWORKS.iter().filter_map(|(address, prefix)| {
         let address: IpAddr = address.parse().ok()?;
-        Some(GeneralSubtree::IpAddress(CidrSubnet::from_addr_prefix(
-            address, *prefix,
-        )))
+        Some(GeneralSubtree::IpAddress(CidrSubnet::from_addr_prefix(address, *prefix)))
     });
     params.name_constraints = Some(NameConstraints {
         permitted_subtrees: names.chain(networks).collect(),
@@ -88,9 +82,7 @@ fn alternative_name(name: &str) -> Result<SanType, LocalError> {
     if let Ok(ip) = name.parse::<IpAddr>() {
         return Ok(SanType::IpAddress(ip));
     }
-    let invalid = || LocalError::Name {
-        name: name.to_owned(),
-    };
+    let invalid = || LocalError::Name { name: name.to_owned() };
     if !is_host_name(name) {
         return Err(invalid());
     }
@@ -102,9 +94,7 @@ fn is_host_name(name: &str) -> bool {
     let name = name.strip_prefix("*.").unwrap_or(name);
     let label = |label: &str| {
         (1..=63).contains(&label.len())
-            && label
-                .bytes()
-                .all(|octet| octet.is_ascii_alphanumeric() || b"-_".contains(&octet))
+            && label.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"-_".contains(&octet))
             && !label.starts_with('-')
             && !label.ends_with('-')
     };

@@ -41,11 +41,7 @@ pub(crate) fn decode(text: &str) -> Result<Zeroizing<Vec<u8>>, Malformed> {
         }
     }
     // One character alone carries no octet.
-    if held == 6 {
-        Err(Malformed("base64 is cut short"))
-    } else {
-        Ok(out)
-    }
+    if held == 6 { Err(Malformed("base64 is cut short")) } else { Ok(out) }
 }
 
 /// One line without end.
@@ -88,13 +84,9 @@ mod tests {
 
     #[test]
     fn the_vectors_of_rfc_4648_section_10() {
-        for (plain, encoded) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foobar", "Zm9vYmFy"),
-        ] {
+        for (plain, encoded) in
+            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")]
+        {
             assert_eq!(*encode(plain.as_bytes()), *encoded);
             assert_eq!(**decode(encoded).unwrap(), *plain.as_bytes());
         }

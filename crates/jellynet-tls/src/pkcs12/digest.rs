@@ -167,10 +167,7 @@ fn pkcs12_kdf<D: Digest + BlockSizeUser>(
     input.extend_from_slice(&Zeroizing::new(fill(password, block)));
     let mut out = Zeroizing::new(Vec::with_capacity(length + block));
     loop {
-        let mut a = D::new()
-            .chain_update(&diversifier)
-            .chain_update(&*input)
-            .finalize();
+        let mut a = D::new().chain_update(&diversifier).chain_update(&*input).finalize();
         for _ in 1..rounds {
             a = D::digest(&a);
         }

@@ -24,14 +24,10 @@ pub(super) fn verify(
     let expected = info.octets()?;
     let verified = if id == oid::PBMAC1 {
         let check = Pbmac1::parse(algorithm)?;
-        passwords
-            .narrow
-            .find(|password| check.verify(password, content, expected, budget))?
+        passwords.narrow.find(|password| check.verify(password, content, expected, budget))?
     } else {
         let check = Classic::parse(id, mac)?;
-        passwords
-            .wide
-            .find(|password| check.verify(password, content, expected, budget))?
+        passwords.wide.find(|password| check.verify(password, content, expected, budget))?
     };
     verified.ok_or_else(|| passwords.wrong())
 }
@@ -58,9 +54,8 @@ struct Classic<'a> {
 
 impl<'a> Classic<'a> {
     fn parse(id: &oid::Oid, mut mac: Reader<'a>) -> Result<Self, DecodeError> {
-        let hash = Hash::from_digest_oid(id).ok_or_else(|| DecodeError::UnsupportedAlgorithm {
-            name: oid::name(id),
-        })?;
+        let hash = Hash::from_digest_oid(id)
+            .ok_or_else(|| DecodeError::UnsupportedAlgorithm { name: oid::name(id) })?;
         let salt = mac.octets()?;
         let rounds = match mac.optional(der::INTEGER)? {
             Some(rounds) => at_least_one(der::unsigned(rounds.value)?)?,
@@ -78,9 +73,7 @@ impl<'a> Classic<'a> {
     ) -> Result<Option<()>, DecodeError> {
         let rounds = budget.derivation(self.rounds, 1, self.hash.weight())?;
         let length = self.hash.output_size();
-        let key = self
-            .hash
-            .pkcs12_kdf(Purpose::Mac, password, self.salt, rounds, length);
+        let key = self.hash.pkcs12_kdf(Purpose::Mac, password, self.salt, rounds, length);
         Ok(equal(&self.hash.hmac(&key, content), expected))
     }
 }
@@ -98,28 +91,18 @@ impl<'a> Pbmac1<'a> {
         let mut kdf = params.sequence()?;
         let id = kdf.oid()?;
         if id != oid::PBKDF2 {
-            return Err(DecodeError::UnsupportedAlgorithm {
-                name: oid::name(id),
-            });
+            return Err(DecodeError::UnsupportedAlgorithm { name: oid::name(id) });
         }
         let kdf = Pbkdf2::parse(kdf)?;
         let scheme = params.sequence()?.oid()?;
-        let hash =
-            Hash::from_hmac_oid(scheme).ok_or_else(|| DecodeError::UnsupportedAlgorithm {
-                name: oid::name(scheme),
-            })?;
+        let hash = Hash::from_hmac_oid(scheme)
+            .ok_or_else(|| DecodeError::UnsupportedAlgorithm { name: oid::name(scheme) })?;
         // RFC 9579 § 5 and § 9: without it, or with a short one, the check could be forged.
         let key_length = kdf
             .key_length
             .filter(|length| (20..=512).contains(length))
-            .ok_or(Malformed(
-                "the key length of its integrity check is missing or too small",
-            ))?;
-        Ok(Self {
-            kdf,
-            key_length,
-            hash,
-        })
+            .ok_or(Malformed("the key length of its integrity check is missing or too small"))?;
+        Ok(Self { kdf, key_length, hash })
     }
 
     fn verify(
@@ -142,9 +125,5 @@ fn equal(computed: &[u8], expected: &[u8]) -> Option<()> {
 
 /// A derivation has at least one round.
 pub(super) const fn at_least_one(rounds: u64) -> Result<u64, Malformed> {
-    if rounds == 0 {
-        Err(Malformed("it asks for no round of key derivation"))
-    } else {
-        Ok(rounds)
-    }
+    if rounds == 0 { Err(Malformed("it asks for no round of key derivation")) } else { Ok(rounds) }
 }

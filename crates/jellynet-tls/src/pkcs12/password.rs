@@ -38,19 +38,12 @@ impl Passwords {
             push(&mut wide, Zeroizing::default());
             push(&mut narrow, Zeroizing::default());
         }
-        Self {
-            wide: Forms::new(wide),
-            narrow: Forms::new(narrow),
-            given: !text.is_empty(),
-        }
+        Self { wide: Forms::new(wide), narrow: Forms::new(narrow), given: !text.is_empty() }
     }
 
     /// The error for a password that does not fit.
     pub(super) const fn wrong(&self) -> crate::error::DecodeError {
-        crate::error::DecodeError::WrongPassword {
-            given: self.given,
-            empty_opens: false,
-        }
+        crate::error::DecodeError::WrongPassword { given: self.given, empty_opens: false }
     }
 }
 
@@ -62,10 +55,7 @@ pub(super) struct Forms {
 
 impl Forms {
     const fn new(forms: Vec<Secret>) -> Self {
-        Self {
-            forms,
-            last: Cell::new(0),
-        }
+        Self { forms, last: Cell::new(0) }
     }
 
     /// The result of the first form that has one.

@@ -87,37 +87,21 @@ impl<'a> Pbes1<'a> {
             oid::PBE_SHA1_RC4_40 => Cipher::Rc4 { key: 5 },
             oid::PBE_SHA1_3DES => Cipher::TripleDes,
             oid::PBE_SHA1_2DES => Cipher::DoubleDes,
-            oid::PBE_SHA1_RC2_128 => Cipher::Rc2 {
-                key: 16,
-                effective_bits: 128,
-            },
-            oid::PBE_SHA1_RC2_40 => Cipher::Rc2 {
-                key: 5,
-                effective_bits: 40,
-            },
+            oid::PBE_SHA1_RC2_128 => Cipher::Rc2 { key: 16, effective_bits: 128 },
+            oid::PBE_SHA1_RC2_40 => Cipher::Rc2 { key: 5, effective_bits: 40 },
             _ => {
-                return Err(DecodeError::UnsupportedAlgorithm {
-                    name: oid::name(id),
-                });
+                return Err(DecodeError::UnsupportedAlgorithm { name: oid::name(id) });
             }
         };
         let mut params = algorithm.sequence()?;
         let salt = params.octets()?;
         let rounds = at_least_one(params.count()?)?;
-        Ok(Self {
-            cipher,
-            salt,
-            rounds,
-        })
+        Ok(Self { cipher, salt, rounds })
     }
 
     fn cost(&self) -> u64 {
         let blocks = |length| {
-            if length == 0 {
-                0
-            } else {
-                Hash::Sha1.blocks(length)
-            }
+            if length == 0 { 0 } else { Hash::Sha1.blocks(length) }
         };
         let blocks = blocks(self.cipher.key_size()) + blocks(self.cipher.iv_size());
         self.rounds.saturating_mul(blocks)
@@ -164,15 +148,10 @@ impl<'a> Pbes2<'a> {
             oid::DES_EDE3_CBC => (Cipher::TripleDes, encryption.octets()?),
             oid::RC2_CBC => rc2_parameters(encryption, kdf.key_length())?,
             _ => {
-                return Err(DecodeError::UnsupportedAlgorithm {
-                    name: oid::name(id),
-                });
+                return Err(DecodeError::UnsupportedAlgorithm { name: oid::name(id) });
             }
         };
-        if kdf
-            .key_length()
-            .is_some_and(|length| length != cipher.key_size())
-        {
+        if kdf.key_length().is_some_and(|length| length != cipher.key_size()) {
             return Err(Malformed("the key length does not fit the cipher").into());
         }
         if iv.len() != cipher.iv_size() {
@@ -213,13 +192,7 @@ fn rc2_parameters(
     if !(1..=128).contains(&key) {
         return Err(Malformed("the key length does not fit the cipher").into());
     }
-    Ok((
-        Cipher::Rc2 {
-            key,
-            effective_bits,
-        },
-        params.octets()?,
-    ))
+    Ok((Cipher::Rc2 { key, effective_bits }, params.octets()?))
 }
 
 /// A derivation of PBES2.
@@ -234,9 +207,7 @@ impl<'a> Kdf<'a> {
         match id {
             oid::PBKDF2 => Pbkdf2::parse(algorithm).map(Self::Pbkdf2),
             oid::SCRYPT => Ok(Scrypt::parse(algorithm).map(Self::Scrypt)?),
-            _ => Err(DecodeError::UnsupportedAlgorithm {
-                name: oid::name(id),
-            }),
+            _ => Err(DecodeError::UnsupportedAlgorithm { name: oid::name(id) }),
         }
     }
 
@@ -280,24 +251,16 @@ impl<'a> Pbkdf2<'a> {
             None => Hash::Sha1,
             Some(prf) => {
                 let id = prf.inside().oid()?;
-                Hash::from_hmac_oid(id).ok_or_else(|| DecodeError::UnsupportedAlgorithm {
-                    name: oid::name(id),
-                })?
+                Hash::from_hmac_oid(id)
+                    .ok_or_else(|| DecodeError::UnsupportedAlgorithm { name: oid::name(id) })?
             }
         };
-        Ok(Self {
-            salt,
-            rounds,
-            key_length,
-            hash,
-        })
+        Ok(Self { salt, rounds, key_length, hash })
     }
 
     /// The rounds for this many octets of key.
     pub(super) fn cost(&self, length: usize) -> u64 {
-        self.rounds
-            .saturating_mul(self.hash.blocks(length))
-            .saturating_mul(self.hash.weight())
+        self.rounds.saturating_mul(self.hash.blocks(length)).saturating_mul(self.hash.weight())
     }
 
     pub(super) fn derive(

@@ -36,16 +36,8 @@ pub(crate) fn write(
     encryption: Encryption,
     provider: &CryptoProvider,
 ) -> Option<Zeroizing<Vec<u8>>> {
-    let writer = Writer {
-        encryption,
-        password,
-        provider,
-    };
-    let leaf = contents
-        .chain
-        .first()
-        .map(|leaf| leaf.as_ref())
-        .unwrap_or_default();
+    let writer = Writer { encryption, password, provider };
+    let leaf = contents.chain.first().map(|leaf| leaf.as_ref()).unwrap_or_default();
     let local_key_id = super::sha256(leaf);
     let attributes = attributes(contents.friendly_name, &local_key_id);
     let certificates: Vec<Vec<u8>> = contents
@@ -57,17 +49,10 @@ pub(crate) fn write(
     let certificates = write::sequence(&[&certificates.concat()]);
     let safe = write::sequence(&[
         &encrypted_info(&writer.encrypt(&certificates)?),
-        &data_info(&write::sequence(&[&key_bag(
-            &writer.encrypt(contents.pkcs8)?,
-            &attributes,
-        )])),
+        &data_info(&write::sequence(&[&key_bag(&writer.encrypt(contents.pkcs8)?, &attributes)])),
     ]);
     let mac = writer.mac(&safe)?;
-    Some(Zeroizing::new(write::sequence(&[
-        &write::unsigned(3),
-        &data_info(&safe),
-        &mac,
-    ])))
+    Some(Zeroizing::new(write::sequence(&[&write::unsigned(3), &data_info(&safe), &mac])))
 }
 
 /// Ciphertext and the AlgorithmIdentifier that says how it came about.
@@ -109,19 +94,12 @@ impl Writer<'_> {
         let mut key = Zeroizing::new([0; 32]);
         Hash::Sha256.pbkdf2(self.password.as_bytes(), &salt, self.rounds(), &mut *key);
         let prf = write::sequence(&[&write::oid(oid::HMAC_SHA256), &write::null()]);
-        let params = [
-            &write::octets(&salt)[..],
-            &write::unsigned(self.rounds().into()),
-            &prf,
-        ];
+        let params = [&write::octets(&salt)[..], &write::unsigned(self.rounds().into()), &prf];
         let kdf = write::sequence(&[&write::oid(oid::PBKDF2), &write::sequence(&params)]);
         let cipher = write::sequence(&[&write::oid(oid::AES256_CBC), &write::octets(&iv)]);
         let algorithm =
             write::sequence(&[&write::oid(oid::PBES2), &write::sequence(&[&kdf, &cipher])]);
-        Some(Encrypted {
-            algorithm,
-            text: Cipher::Aes256.encrypt(&*key, &iv, plain)?,
-        })
+        Some(Encrypted { algorithm, text: Cipher::Aes256.encrypt(&*key, &iv, plain)? })
     }
 
     fn triple_des(&self, plain: &[u8]) -> Option<Encrypted> {
@@ -131,16 +109,10 @@ impl Writer<'_> {
             Hash::Sha1.pkcs12_kdf(purpose, &password, &salt, self.rounds(), length)
         };
         let (key, iv) = (derive(Purpose::Key, 24), derive(Purpose::Iv, 8));
-        let params = [
-            &write::octets(&salt)[..],
-            &write::unsigned(self.rounds().into()),
-        ];
+        let params = [&write::octets(&salt)[..], &write::unsigned(self.rounds().into())];
         let algorithm =
             write::sequence(&[&write::oid(oid::PBE_SHA1_3DES), &write::sequence(&params)]);
-        Some(Encrypted {
-            algorithm,
-            text: Cipher::TripleDes.encrypt(&key, &iv, plain)?,
-        })
+        Some(Encrypted { algorithm, text: Cipher::TripleDes.encrypt(&key, &iv, plain)? })
     }
 
     fn mac(&self, safe: &[u8]) -> Option<Vec<u8>> {
@@ -170,10 +142,7 @@ fn encrypted_info(encrypted: &Encrypted) -> Vec<u8> {
     let text = write::element(der::context_primitive(0), &encrypted.text);
     let info = write::sequence(&[&write::oid(oid::DATA), &encrypted.algorithm, &text]);
     let data = write::sequence(&[&write::unsigned(0), &info]);
-    write::sequence(&[
-        &write::oid(oid::ENCRYPTED_DATA),
-        &write::wrap(der::context(0), &[&data]),
-    ])
+    write::sequence(&[&write::oid(oid::ENCRYPTED_DATA), &write::wrap(der::context(0), &[&data])])
 }
 
 fn certificate_bag(der: &[u8], attributes: &[u8]) -> Vec<u8> {
@@ -192,10 +161,7 @@ fn key_bag(key: &Encrypted, attributes: &[u8]) -> Vec<u8> {
 /// What ties key and leaf together for readers that go by it.
 fn attributes(friendly_name: &str, local_key_id: &[u8]) -> Vec<u8> {
     const BMP_STRING: u8 = 0x1e;
-    let name: Vec<u8> = friendly_name
-        .encode_utf16()
-        .flat_map(u16::to_be_bytes)
-        .collect();
+    let name: Vec<u8> = friendly_name.encode_utf16().flat_map(u16::to_be_bytes).collect();
     let attribute =
         |id, value: Vec<u8>| write::sequence(&[&write::oid(id), &write::wrap(der::SET, &[&value])]);
     let id = attribute(oid::LOCAL_KEY_ID, write::octets(local_key_id));

@@ -25,17 +25,11 @@ pin_project! {
 
 impl<F, R> HttpsRedirectFuture<F, R> {
     pub(super) const fn inner(future: F) -> Self {
-        Self {
-            state: State::Inner { future },
-        }
+        Self { state: State::Inner { future } }
     }
 
     pub(super) const fn ready(response: Response<R>) -> Self {
-        Self {
-            state: State::Ready {
-                response: Some(response),
-            },
-        }
+        Self { state: State::Ready { response: Some(response) } }
     }
 }
 

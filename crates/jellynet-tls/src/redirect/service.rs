@@ -50,9 +50,7 @@ fn redirect<R: Default>(location: String) -> Response<R> {
     let mut response = Response::new(R::default());
     *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
     response.headers_mut().insert(header::LOCATION, value);
-    response
-        .extensions_mut()
-        .insert(RedirectedToHttps(location));
+    response.extensions_mut().insert(RedirectedToHttps(location));
     response
 }
 

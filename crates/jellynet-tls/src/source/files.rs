@@ -28,11 +28,7 @@ impl Files {
         let main = source.path.clone();
         let metadata = fs::metadata(&main).map_err(|error| LoadError::read(&main, error))?;
         let is_folder = metadata.is_dir();
-        let mut paths = if is_folder {
-            folder(&main)?
-        } else {
-            vec![main.clone()]
-        };
+        let mut paths = if is_folder { folder(&main)? } else { vec![main.clone()] };
         paths.extend([&source.key, &source.chain].into_iter().flatten().cloned());
         let mut list = Vec::with_capacity(paths.len());
         for path in paths {
@@ -43,12 +39,7 @@ impl Files {
                 Err(error) => return Err(error),
             }
         }
-        Ok(Self {
-            main,
-            list,
-            is_folder,
-            password: source.password.read()?,
-        })
+        Ok(Self { main, list, is_folder, password: source.password.read()? })
     }
 
     /// SHA-256 over all names and contents.
@@ -79,10 +70,7 @@ fn folder(path: &Path) -> Result<Vec<PathBuf>, LoadError> {
     files.sort();
     files.truncate(MAX_FILES);
     if files.is_empty() {
-        return Err(failed(io::Error::new(
-            io::ErrorKind::NotFound,
-            "the folder holds no files",
-        )));
+        return Err(failed(io::Error::new(io::ErrorKind::NotFound, "the folder holds no files")));
     }
     Ok(files)
 }
@@ -99,18 +87,12 @@ pub(super) fn read(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, Load
     }
     let mut bytes = Zeroizing::new(Vec::new());
     let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    File::open(path)
-        .and_then(|file| file.take(most).read_to_end(&mut bytes))
-        .map_err(failed)?;
+    File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes)).map_err(failed)?;
     if bytes.len() > limit {
-        let size = fs::metadata(path).map_or(bytes.len(), |metadata| {
-            usize::try_from(metadata.len()).unwrap_or(usize::MAX)
-        });
+        let size = fs::metadata(path)
+            .map_or(bytes.len(), |metadata| usize::try_from(metadata.len()).unwrap_or(usize::MAX));
         let source = limit_exceeded("bytes", size, limit);
-        return Err(LoadError::Content {
-            path: path.to_owned(),
-            source,
-        });
+        return Err(LoadError::Content { path: path.to_owned(), source });
     }
     Ok(bytes)
 }
@@ -134,11 +116,8 @@ impl Stamp {
         for path in source.paths() {
             if path.is_dir() {
                 let inside = folder(path).unwrap_or_default();
-                stamps.extend(
-                    inside
-                        .into_iter()
-                        .map(|file| (file.clone(), FileStamp::take(&file))),
-                );
+                stamps
+                    .extend(inside.into_iter().map(|file| (file.clone(), FileStamp::take(&file))));
             }
             stamps.push((path.to_owned(), FileStamp::take(path)));
         }
@@ -163,12 +142,7 @@ impl FileStamp {
 fn inode(metadata: &fs::Metadata) -> (u64, u64, i64, i64) {
     use std::os::unix::fs::MetadataExt;
 
-    (
-        metadata.dev(),
-        metadata.ino(),
-        metadata.ctime(),
-        metadata.ctime_nsec(),
-    )
+    (metadata.dev(), metadata.ino(), metadata.ctime(), metadata.ctime_nsec())
 }
 
 #[cfg(not(unix))]

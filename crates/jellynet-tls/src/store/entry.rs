@@ -30,24 +30,12 @@ struct Watched {
 
 impl Entry {
     pub(super) fn from_source(name: &str, source: Source) -> Self {
-        let watched = Watched {
-            source,
-            stamp: None,
-            digest: None,
-            pending: None,
-        };
-        Self {
-            watched: Some(watched),
-            ..Self::empty(name)
-        }
+        let watched = Watched { source, stamp: None, digest: None, pending: None };
+        Self { watched: Some(watched), ..Self::empty(name) }
     }
 
     pub(super) fn from_identity(name: &str, identity: Identity, now: Timestamp) -> Self {
-        Self {
-            identity: Some(identity),
-            loaded_at: Some(now),
-            ..Self::empty(name)
-        }
+        Self { identity: Some(identity), loaded_at: Some(now), ..Self::empty(name) }
     }
 
     fn empty(name: &str) -> Self {
@@ -73,10 +61,7 @@ impl Entry {
     /// The first load: one read is enough, for nothing is lost by a failure.
     pub(super) fn load(&mut self, loader: &Loader, now: Timestamp) -> Result<Identity, LoadError> {
         let Some(watched) = &mut self.watched else {
-            return Err(LoadError::read(
-                "".as_ref(),
-                std::io::ErrorKind::NotFound.into(),
-            ));
+            return Err(LoadError::read("".as_ref(), std::io::ErrorKind::NotFound.into()));
         };
         let stamp = Stamp::take(&watched.source);
         let result = Files::read(&watched.source, loader.limits()).and_then(|files| {
@@ -151,15 +136,9 @@ impl Entry {
         if watched.digest == Some(digest) && (self.identity.is_some() || self.last_error.is_some())
         {
             // The same content that is served, or that failed: an unreadable file is back.
-            let readable_again = self
-                .last_error
-                .as_ref()
-                .is_some_and(|(kind, _)| *kind == ErrorKind::Io);
-            return Ok(if readable_again {
-                Change::Files(files)
-            } else {
-                Change::None
-            });
+            let readable_again =
+                self.last_error.as_ref().is_some_and(|(kind, _)| *kind == ErrorKind::Io);
+            return Ok(if readable_again { Change::Files(files) } else { Change::None });
         }
         watched.digest = Some(digest);
         Ok(Change::Files(files))
@@ -174,12 +153,7 @@ impl Entry {
         let new_sha256 = identity.fingerprint();
         if old_sha256 != Some(new_sha256) {
             let not_after = identity.info().not_after;
-            events.push(Event::Replaced {
-                name: name(),
-                old_sha256,
-                new_sha256,
-                not_after,
-            });
+            events.push(Event::Replaced { name: name(), old_sha256, new_sha256, not_after });
             self.warned.clear();
         }
         self.identity = Some(identity);
@@ -193,16 +167,8 @@ impl Entry {
         }
         let (kind, message) = failure.clone();
         self.last_error = Some(failure);
-        let serving_until = self
-            .identity
-            .as_ref()
-            .map(|identity| identity.info().not_after);
-        events.push(Event::Failed {
-            name: self.name.clone(),
-            kind,
-            message,
-            serving_until,
-        });
+        let serving_until = self.identity.as_ref().map(|identity| identity.info().not_after);
+        events.push(Event::Failed { name: self.name.clone(), kind, message, serving_until });
     }
 
     fn warn(&mut self, now: Timestamp, events: &mut Vec<Event>) {
@@ -212,10 +178,7 @@ impl Entry {
         for warning in identity.warnings(now) {
             if !self.warned.contains(&warning.kind) {
                 self.warned.push(warning.kind);
-                events.push(Event::Warned {
-                    name: self.name.clone(),
-                    warning,
-                });
+                events.push(Event::Warned { name: self.name.clone(), warning });
             }
         }
     }
@@ -224,10 +187,7 @@ impl Entry {
         let info = self.identity.as_ref().map(Identity::info);
         Status {
             name: self.name.clone(),
-            path: self
-                .watched
-                .as_ref()
-                .map(|watched| watched.source.path().to_owned()),
+            path: self.watched.as_ref().map(|watched| watched.source.path().to_owned()),
             serving: info.is_some(),
             valid: info.is_some_and(|info| info.not_before <= now && now <= info.not_after),
             subject: info.map(|info| info.subject.clone()).unwrap_or_default(),

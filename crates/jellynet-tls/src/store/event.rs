@@ -50,35 +50,14 @@ pub enum Event {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Replaced {
-                name,
-                new_sha256,
-                not_after,
-                ..
-            } => {
-                write!(
-                    f,
-                    "serve new certificate {name:?} valid until {not_after}: sha256 "
-                )?;
+            Self::Replaced { name, new_sha256, not_after, .. } => {
+                write!(f, "serve new certificate {name:?} valid until {not_after}: sha256 ")?;
                 f.write_str(&hex(new_sha256))
             }
-            Self::Failed {
-                name,
-                message,
-                serving_until: Some(until),
-                ..
-            } => {
-                write!(
-                    f,
-                    "keep old certificate {name:?} valid until {until}: {message}"
-                )
+            Self::Failed { name, message, serving_until: Some(until), .. } => {
+                write!(f, "keep old certificate {name:?} valid until {until}: {message}")
             }
-            Self::Failed {
-                name,
-                message,
-                serving_until: None,
-                ..
-            } => {
+            Self::Failed { name, message, serving_until: None, .. } => {
                 write!(f, "serve no certificate {name:?}: {message}")
             }
             Self::Recovered { name } => write!(f, "certificate {name:?} loads again"),

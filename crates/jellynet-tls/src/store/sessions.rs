@@ -32,11 +32,7 @@ struct Rolling<T> {
 impl<T> Rolling<T> {
     fn new(store: &IdentityStore, make: fn() -> T) -> Self {
         let current = ArcSwap::from_pointee((store.generation(), make()));
-        Self {
-            store: store.clone(),
-            make,
-            current,
-        }
+        Self { store: store.clone(), make, current }
     }
 
     fn current(&self) -> Arc<(u64, T)> {
@@ -57,9 +53,7 @@ pub(crate) struct RollingSessions(Rolling<Arc<ServerSessionMemoryCache>>);
 
 impl RollingSessions {
     pub(crate) fn new(store: &IdentityStore) -> Self {
-        Self(Rolling::new(store, || {
-            ServerSessionMemoryCache::new(CACHED_SESSIONS)
-        }))
+        Self(Rolling::new(store, || ServerSessionMemoryCache::new(CACHED_SESSIONS)))
     }
 }
 
@@ -92,19 +86,11 @@ impl RollingTickets {
 
 impl ProducesTickets for RollingTickets {
     fn enabled(&self) -> bool {
-        self.0
-            .current()
-            .1
-            .as_ref()
-            .is_some_and(|ticketer| ticketer.enabled())
+        self.0.current().1.as_ref().is_some_and(|ticketer| ticketer.enabled())
     }
 
     fn lifetime(&self) -> u32 {
-        self.0
-            .current()
-            .1
-            .as_ref()
-            .map_or(0, |ticketer| ticketer.lifetime())
+        self.0.current().1.as_ref().map_or(0, |ticketer| ticketer.lifetime())
     }
 
     fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {

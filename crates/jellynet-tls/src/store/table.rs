@@ -40,20 +40,13 @@ impl Table {
             })
             .collect();
         let same = judged.len() == self.identities.len()
-            && judged
-                .iter()
-                .zip(&self.identities)
-                .all(|((new, valid), (old, was_valid))| {
-                    valid == was_valid && new.info() == old.info()
-                });
+            && judged.iter().zip(&self.identities).all(|((new, valid), (old, was_valid))| {
+                valid == was_valid && new.info() == old.info()
+            });
         if same {
             return None;
         }
-        Some(Self::new(
-            judged,
-            self.generation + 1,
-            Arc::clone(&self.challenges),
-        ))
+        Some(Self::new(judged, self.generation + 1, Arc::clone(&self.challenges)))
     }
 
     fn new(
@@ -61,11 +54,7 @@ impl Table {
         generation: u64,
         challenges: Arc<Challenges>,
     ) -> Self {
-        let mut table = Self {
-            generation,
-            challenges,
-            ..Self::default()
-        };
+        let mut table = Self { generation, challenges, ..Self::default() };
         let mut preferred: Vec<&(Identity, bool)> = identities.iter().collect();
         preferred.sort_by_key(|(identity, valid)| {
             let info = identity.info();
@@ -118,10 +107,7 @@ impl Table {
             host
         };
         let wildcard = || self.wildcard.get(host.split_once('.')?.1);
-        self.exact
-            .get(host)
-            .or_else(wildcard)
-            .unwrap_or(&self.fallback)
+        self.exact.get(host).or_else(wildcard).unwrap_or(&self.fallback)
     }
 
     pub(crate) fn resolve(&self, hello: &ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
@@ -148,9 +134,7 @@ fn is_challenge(hello: &ClientHello<'_>) -> bool {
 
 impl std::fmt::Debug for Table {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Table")
-            .field("generation", &self.generation)
-            .finish_non_exhaustive()
+        f.debug_struct("Table").field("generation", &self.generation).finish_non_exhaustive()
     }
 }
 

@@ -25,11 +25,7 @@ impl IdentityStore {
         let mut unsettled = false;
         let mut since_thorough = Duration::ZERO;
         loop {
-            let pause = if unsettled {
-                SETTLE.min(interval)
-            } else {
-                interval
-            };
+            let pause = if unsettled { SETTLE.min(interval) } else { interval };
             tokio::time::sleep(pause).await;
             since_thorough += pause;
             // Not while unsettled: a thorough look is content with two reads in a row.

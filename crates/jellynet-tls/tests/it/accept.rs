@@ -36,17 +36,9 @@ async fn a_session_is_resumed_until_the_certificate_changes() {
         let renewed = identity("old.test");
         store.set("main", renewed.clone(), Timestamp::now());
         let third = connect(&acceptor, &client, "old.test").await.unwrap();
-        assert!(
-            !third.resumed,
-            "the old certificate would be shown on resumption"
-        );
+        assert!(!third.resumed, "the old certificate would be shown on resumption");
         assert_eq!(third.leaf, renewed.fingerprint());
-        assert!(
-            connect(&acceptor, &client, "old.test")
-                .await
-                .unwrap()
-                .resumed
-        );
+        assert!(connect(&acceptor, &client, "old.test").await.unwrap().resumed);
     }
 }
 
@@ -65,10 +57,7 @@ async fn the_bare_configuration_does_not_resume_over_a_change_either() {
                 stream.shutdown().await.unwrap();
             });
             let connector = tokio_rustls::TlsConnector::from(Arc::clone(&client));
-            let mut stream = connector
-                .connect("old.test".try_into().unwrap(), near)
-                .await
-                .unwrap();
+            let mut stream = connector.connect("old.test".try_into().unwrap(), near).await.unwrap();
             stream.read_to_end(&mut Vec::new()).await.unwrap();
             server.await.unwrap();
             stream.get_ref().1.handshake_kind() == Some(rustls::HandshakeKind::Resumed)
@@ -84,20 +73,12 @@ async fn the_bare_configuration_does_not_resume_over_a_change_either() {
 #[tokio::test]
 async fn facts_are_those_of_the_connection() {
     let acceptor = acceptor(&store_with("tv.test"));
-    let seen = connect(&acceptor, &Arc::new(client(&[&TLS13])), "tv.test")
-        .await
-        .unwrap();
+    let seen = connect(&acceptor, &Arc::new(client(&[&TLS13])), "tv.test").await.unwrap();
     assert_eq!(seen.facts.server_name.as_deref(), Some("tv.test"));
     assert_eq!(seen.facts.version, "TLSv1.3");
-    assert!(
-        seen.facts.cipher_suite.starts_with("TLS13_"),
-        "{}",
-        seen.facts
-    );
+    assert!(seen.facts.cipher_suite.starts_with("TLS13_"), "{}", seen.facts);
     assert_eq!(seen.facts.alpn.as_deref(), Some("http/1.1"));
-    let seen = connect(&acceptor, &Arc::new(client(&[&TLS12])), "192.0.2.1")
-        .await
-        .unwrap();
+    let seen = connect(&acceptor, &Arc::new(client(&[&TLS12])), "192.0.2.1").await.unwrap();
     assert_eq!(seen.facts.server_name, None);
     assert_eq!(seen.facts.version, "TLSv1.2");
 }
@@ -111,16 +92,8 @@ async fn the_modern_profile_refuses_version_1_2() {
         o
     };
     let acceptor = TlsAcceptor::new(&store_with("tv.test"), options).unwrap();
-    assert!(
-        connect(&acceptor, &Arc::new(client(&[&TLS12])), "tv.test")
-            .await
-            .is_err()
-    );
-    assert!(
-        connect(&acceptor, &Arc::new(client(&[&TLS13])), "tv.test")
-            .await
-            .is_ok()
-    );
+    assert!(connect(&acceptor, &Arc::new(client(&[&TLS12])), "tv.test").await.is_err());
+    assert!(connect(&acceptor, &Arc::new(client(&[&TLS13])), "tv.test").await.is_ok());
 }
 
 #[tokio::test]
@@ -128,39 +101,21 @@ async fn an_ecdsa_and_an_rsa_pair_serve_each_client_what_it_can_verify() {
     let Some(corpus) = corpus() else { return };
     let store = IdentityStore::new(loader());
     let now = Timestamp::now();
-    let rsa = store
-        .add("rsa", Source::new(corpus.folder.join("rsa-both.pem")), now)
-        .unwrap();
-    let ecdsa = store
-        .add(
-            "ecdsa",
-            Source::new(corpus.folder.join("p256-both.pem")),
-            now,
-        )
-        .unwrap();
+    let rsa = store.add("rsa", Source::new(corpus.folder.join("rsa-both.pem")), now).unwrap();
+    let ecdsa = store.add("ecdsa", Source::new(corpus.folder.join("p256-both.pem")), now).unwrap();
     let acceptor = acceptor(&store);
     let able = Arc::new(client(&[&TLS12]));
-    assert_eq!(
-        connect(&acceptor, &able, "example.org").await.unwrap().leaf,
-        ecdsa.fingerprint()
-    );
-    assert_eq!(
-        connect(&acceptor, &able, "192.0.2.9").await.unwrap().leaf,
-        ecdsa.fingerprint()
-    );
+    assert_eq!(connect(&acceptor, &able, "example.org").await.unwrap().leaf, ecdsa.fingerprint());
+    assert_eq!(connect(&acceptor, &able, "192.0.2.9").await.unwrap().leaf, ecdsa.fingerprint());
     let mut provider = (**loader().provider()).clone();
-    provider
-        .cipher_suites
-        .retain(|suite| format!("{suite:?}").contains("RSA"));
+    provider.cipher_suites.retain(|suite| format!("{suite:?}").contains("RSA"));
     let mut old = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(&[&TLS12])
         .unwrap()
         .with_root_certificates(rustls::RootCertStore::empty())
         .with_no_client_auth();
     old.dangerous().set_certificate_verifier(Arc::new(RsaOnly));
-    let seen = connect(&acceptor, &Arc::new(old), "example.org")
-        .await
-        .unwrap();
+    let seen = connect(&acceptor, &Arc::new(old), "example.org").await.unwrap();
     assert_eq!(seen.leaf, rsa.fingerprint());
 }
 
@@ -221,10 +176,7 @@ async fn plain_http_is_sent_to_the_same_url_with_https() {
     )
     .await;
     assert!(answer.starts_with("HTTP/1.1 308 "), "{answer}");
-    assert!(
-        answer.contains("\r\nlocation: https://tv.test:8920/Users/x?y=1\r\n"),
-        "{answer}"
-    );
+    assert!(answer.contains("\r\nlocation: https://tv.test:8920/Users/x?y=1\r\n"), "{answer}");
     assert!(matches!(error, AcceptError::PlainHttp { .. }), "{error:?}");
     let (answer, _) = speak_plainly("GET / HTTP/1.0\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
@@ -232,12 +184,9 @@ async fn plain_http_is_sent_to_the_same_url_with_https() {
 
 #[tokio::test]
 async fn anything_else_is_closed_without_a_word() {
-    for hello in [
-        "SSH-2.0-OpenSSH\r\n",
-        "\0\0\0",
-        "get / http/1.1\r\n\r\n",
-        "PRI * HTTP/2.0\r\n\r\n",
-    ] {
+    for hello in
+        ["SSH-2.0-OpenSSH\r\n", "\0\0\0", "get / http/1.1\r\n\r\n", "PRI * HTTP/2.0\r\n\r\n"]
+    {
         let (answer, error) = speak_plainly(hello).await;
         assert_eq!(answer, "");
         assert!(matches!(error, AcceptError::NotTls), "{error:?}");
@@ -252,18 +201,12 @@ async fn the_slow_are_not_waited_for() {
     let acceptor = acceptor(&store_with("tv.test"));
     let start = tokio::time::Instant::now();
     let (_near, far) = tokio::io::duplex(1024);
-    assert!(matches!(
-        acceptor.accept(far).await,
-        Err(AcceptError::Silent)
-    ));
+    assert!(matches!(acceptor.accept(far).await, Err(AcceptError::Silent)));
     assert_eq!(start.elapsed(), options.first_byte_timeout);
     let start = tokio::time::Instant::now();
     let (mut near, far) = tokio::io::duplex(1024);
     near.write_all(&[0x16, 3, 1]).await.unwrap();
-    assert!(matches!(
-        acceptor.accept(far).await,
-        Err(AcceptError::Timeout { .. })
-    ));
+    assert!(matches!(acceptor.accept(far).await, Err(AcceptError::Timeout { .. })));
     assert_eq!(start.elapsed(), options.handshake_timeout);
 }
 
@@ -283,10 +226,7 @@ async fn handshakes_beyond_the_limit_wait_and_the_others_go_on() {
     tokio::task::yield_now().await;
     // The idle one times out before this one does, and makes room.
     let waited = connect(&acceptor, &Arc::new(client(&[&TLS13])), "tv.test").await;
-    assert!(matches!(
-        idle.await.unwrap(),
-        Err(AcceptError::Timeout { .. })
-    ));
+    assert!(matches!(idle.await.unwrap(), Err(AcceptError::Timeout { .. })));
     assert!(waited.is_ok() || waited.is_err_and(|error| error.contains("more than 3s")));
 }
 
@@ -304,13 +244,7 @@ async fn a_challenge_is_shown_to_its_validator_alone() {
     assert!(error.contains("challenge was answered"), "{error}");
     let mut curious = client(&[&TLS13]);
     curious.alpn_protocols = vec![b"acme-tls/1".to_vec(), b"h2".to_vec()];
-    assert_eq!(
-        connect(&acceptor, &Arc::new(curious), "tv.test")
-            .await
-            .unwrap()
-            .leaf,
-        main
-    );
+    assert_eq!(connect(&acceptor, &Arc::new(curious), "tv.test").await.unwrap().leaf, main);
     store.set_challenge("tv.test", None);
     let error = connect(&acceptor, &validator, "tv.test").await.unwrap_err();
     assert!(error.contains("handshake failed"), "{error}");

@@ -42,18 +42,11 @@ impl Pebble {
         let authority =
             LocalAuthority::open(&folder.join("authority.pem"), &[], &loader(), now).unwrap();
         fs::write(folder.join("root.pem"), authority.certificate_pem()).unwrap();
-        let own = LocalCertificate::new(["localhost"])
-            .make(Some(&authority), &loader(), now)
-            .unwrap();
-        for (file, output) in [
-            ("cert.pem", Output::PemCertificates),
-            ("key.pem", Output::PemKey),
-        ] {
-            fs::write(
-                folder.join(file),
-                &*own.export(output, loader().provider()).unwrap(),
-            )
-            .unwrap();
+        let own =
+            LocalCertificate::new(["localhost"]).make(Some(&authority), &loader(), now).unwrap();
+        for (file, output) in [("cert.pem", Output::PemCertificates), ("key.pem", Output::PemKey)] {
+            fs::write(folder.join(file), &*own.export(output, loader().provider()).unwrap())
+                .unwrap();
         }
         let mut config = json!({
             "listenAddress": at("directory"), "managementListenAddress": at("management"),
@@ -61,10 +54,7 @@ impl Pebble {
             "httpPort": ports["http"], "tlsPort": ports["tls"], "ocspResponderURL": "",
             "externalAccountBindingRequired": false,
         });
-        config
-            .as_object_mut()
-            .unwrap()
-            .extend(more.as_object().unwrap().clone());
+        config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let file = folder.join("config.json");
         fs::write(&file, json!({ "pebble": config }).to_string()).unwrap();
         let mut command = resolver.command();
@@ -78,33 +68,17 @@ impl Pebble {
             "-https01",
             "",
         ]);
-        command.args([
-            "-tlsalpn01",
-            "",
-            "-dns01",
-            &at("dns"),
-            "-management",
-            &at("control"),
-        ]);
+        command.args(["-tlsalpn01", "", "-dns01", &at("dns"), "-management", &at("control")]);
         let resolver = Process::spawn(command);
         let mut command = pebble.command();
-        command
-            .arg("-config")
-            .arg(&file)
-            .args(["-strict", "-dnsserver", &at("dns")]);
-        command
-            .env("PEBBLE_VA_NOSLEEP", "1")
-            .env("PEBBLE_WFE_NONCEREJECT", "0");
+        command.arg("-config").arg(&file).args(["-strict", "-dnsserver", &at("dns")]);
+        command.env("PEBBLE_VA_NOSLEEP", "1").env("PEBBLE_WFE_NONCEREJECT", "0");
         command.envs(environment.iter().copied());
         let pebble = Process::spawn(command);
         for port in ["directory", "control"] {
             peer::wait_for_port(at(port).parse().unwrap(), PATIENCE);
         }
-        Some(Self {
-            folder,
-            ports,
-            _processes: vec![resolver, pebble],
-        })
+        Some(Self { folder, ports, _processes: vec![resolver, pebble] })
     }
 
     fn config(&self, names: &[&str], challenge: Challenge) -> AcmeConfig {
@@ -154,12 +128,7 @@ async fn serve_http(pebble: &Pebble, answers: Http01) {
             let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
             let response = answers.respond(&path).map_or_else(
                 || "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_owned(),
-                |text| {
-                    format!(
-                        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{text}",
-                        text.len()
-                    )
-                },
+                |text| format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{text}", text.len()),
             );
             let _ = stream.write_all(response.as_bytes()).await;
         }
@@ -212,18 +181,12 @@ async fn tls_alpn_01_needs_nothing_but_the_port_and_renewal_disturbs_nobody() {
     let store = store();
     store.set("default", identity("default.test"), Timestamp::now());
     let acceptor = serve_tls(&pebble, &store).await;
-    let config = pebble.config(
-        &["tv.example.org", "music.example.org"],
-        Challenge::TlsAlpn01,
-    );
+    let config = pebble.config(&["tv.example.org", "music.example.org"], Challenge::TlsAlpn01);
     let manager = AcmeManager::new(config.clone(), &store).unwrap();
     let now = Timestamp::now();
     assert!(manager.due(now) <= now);
     let events = manager.renew(now).await.unwrap();
-    assert!(
-        matches!(&events[..], [AcmeEvent::Issued { .. }]),
-        "{events:?}"
-    );
+    assert!(matches!(&events[..], [AcmeEvent::Issued { .. }]), "{events:?}");
     let first = store.identity_for(Some("tv.example.org")).unwrap();
     assert_eq!(first.info().names.len(), 2, "{:?}", first.info());
     assert!(first.chain().len() > 1, "with its intermediate");
@@ -231,10 +194,7 @@ async fn tls_alpn_01_needs_nothing_but_the_port_and_renewal_disturbs_nobody() {
 
     // Requests go on while it is renewed.
     let client = Arc::new(client(&[&TLS13]));
-    let (done, count) = (
-        Arc::new(AtomicBool::new(false)),
-        Arc::new(AtomicUsize::new(0)),
-    );
+    let (done, count) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let load = tokio::spawn({
         let (acceptor, client) = (acceptor.clone(), Arc::clone(&client));
         let (done, count) = (Arc::clone(&done), Arc::clone(&count));
@@ -253,11 +213,7 @@ async fn tls_alpn_01_needs_nothing_but_the_port_and_renewal_disturbs_nobody() {
     let renewed = store.identity_for(Some("tv.example.org")).unwrap();
     assert_ne!(renewed.fingerprint(), first.fingerprint());
     let seen = connect(&acceptor, &client, "tv.example.org").await.unwrap();
-    assert_eq!(
-        seen.leaf,
-        renewed.fingerprint(),
-        "the new one, resumed or not"
-    );
+    assert_eq!(seen.leaf, renewed.fingerprint(), "the new one, resumed or not");
 
     // After a restart nothing is asked of the authority, which is gone.
     drop(pebble);
@@ -271,10 +227,7 @@ async fn tls_alpn_01_needs_nothing_but_the_port_and_renewal_disturbs_nobody() {
     // And if it has to be asked, its absence changes nothing.
     let error = manager.renew(Timestamp::now()).await.unwrap_err();
     assert!(matches!(error, AcmeError::Authority { .. }), "{error}");
-    assert_eq!(
-        restarted.identity_for(None).unwrap().fingerprint(),
-        renewed.fingerprint()
-    );
+    assert_eq!(restarted.identity_for(None).unwrap().fingerprint(), renewed.fingerprint());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -288,16 +241,8 @@ async fn http_01_answers_and_stale_nonces_are_got_over() {
         AcmeManager::new(pebble.config(&["a.example.org"], Challenge::Http01), &store).unwrap();
     serve_http(&pebble, manager.http01()).await;
     manager.renew(Timestamp::now()).await.unwrap();
-    assert_eq!(
-        store.identity_for(None).unwrap().info().names,
-        ["a.example.org"]
-    );
-    assert!(
-        manager
-            .http01()
-            .respond("/.well-known/acme-challenge/x")
-            .is_none()
-    );
+    assert_eq!(store.identity_for(None).unwrap().info().names, ["a.example.org"]);
+    assert!(manager.http01().respond("/.well-known/acme-challenge/x").is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -305,27 +250,14 @@ async fn dns_01_proves_wildcards() {
     let Some(pebble) = Pebble::start("acme-dns", &json!({}), &[]) else {
         return;
     };
-    let dns = Arc::new(TestDns {
-        control: pebble.address("control"),
-        set: Mutex::default(),
-    });
+    let dns = Arc::new(TestDns { control: pebble.address("control"), set: Mutex::default() });
     let store = store();
     let names = ["*.example.org", "example.org"];
     let config = pebble.config(&names, Challenge::Dns01(Arc::clone(&dns) as _));
-    AcmeManager::new(config, &store)
-        .unwrap()
-        .renew(Timestamp::now())
-        .await
-        .unwrap();
+    AcmeManager::new(config, &store).unwrap().renew(Timestamp::now()).await.unwrap();
     let identity = store.identity_for(Some("any.example.org")).unwrap();
     assert!(identity.covers("any.example.org") && identity.covers("example.org"));
-    assert!(
-        dns.set
-            .lock()
-            .unwrap()
-            .iter()
-            .all(|name| name == "_acme-challenge.example.org")
-    );
+    assert!(dns.set.lock().unwrap().iter().all(|name| name == "_acme-challenge.example.org"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -345,18 +277,11 @@ async fn an_external_account_is_used_and_its_absence_is_said() {
         .renew(Timestamp::now())
         .await
         .unwrap_err();
-    assert!(
-        error.to_string().contains("externalAccountRequired"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("externalAccountRequired"), "{error}");
     let key = more["externalAccountMACKeys"]["kid-1"].as_str().unwrap();
     config.external_account = ExternalAccount::new("kid-1", key);
     assert!(!format!("{config:?}").contains(key));
-    AcmeManager::new(config, &store)
-        .unwrap()
-        .renew(Timestamp::now())
-        .await
-        .unwrap();
+    AcmeManager::new(config, &store).unwrap().renew(Timestamp::now()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -374,27 +299,17 @@ async fn a_refusal_is_told_with_its_reason_and_followed_by_a_pause() {
     let error = manager.renew(now).await.unwrap_err();
     assert!(error.to_string().contains("rejectedIdentifier"), "{error}");
     assert_eq!(manager.due(now), now.plus(Duration::from_secs(60)));
-    assert_eq!(
-        store.identity_for(None).unwrap().fingerprint(),
-        old.fingerprint()
-    );
+    assert_eq!(store.identity_for(None).unwrap().fingerprint(), old.fingerprint());
 
     // Nobody listens where the authority looks.
-    let manager = AcmeManager::new(
-        pebble.config(&["a.example.org"], Challenge::TlsAlpn01),
-        &store,
-    )
-    .unwrap();
+    let manager =
+        AcmeManager::new(pebble.config(&["a.example.org"], Challenge::TlsAlpn01), &store).unwrap();
     let error = manager.renew(now).await.unwrap_err();
     assert!(
         matches!(&error, AcmeError::Refused { name, .. } if name == "a.example.org"),
         "{error}"
     );
-    assert_eq!(
-        manager.due(now),
-        now.plus(Duration::from_secs(240)),
-        "the second failure in a row"
-    );
+    assert_eq!(manager.due(now), now.plus(Duration::from_secs(240)), "the second failure in a row");
 }
 
 #[tokio::test]
@@ -418,28 +333,16 @@ async fn what_cannot_be_written_down_is_not_begun() {
 async fn a_hook_program_gets_verb_name_and_value() {
     let folder = folder("acme-hook");
     let (program, log) = (folder.join("hook"), folder.join("log"));
-    write_program(
-        &program,
-        &format!("#!/bin/sh\necho \"$@\" >>{}\n", log.display()),
-    );
+    write_program(&program, &format!("#!/bin/sh\necho \"$@\" >>{}\n", log.display()));
     let hook = DnsHook::new(&program).with_pause(Duration::ZERO);
     hook.add_txt("_acme-challenge.a", "value").await.unwrap();
     hook.remove_txt("_acme-challenge.a", "value").await.unwrap();
     let said = fs::read_to_string(&log).unwrap();
-    assert_eq!(
-        said,
-        "add _acme-challenge.a value\nremove _acme-challenge.a value\n"
-    );
+    assert_eq!(said, "add _acme-challenge.a value\nremove _acme-challenge.a value\n");
     write_program(&program, "#!/bin/sh\necho no such zone >&2\nexit 3\n");
     let error = hook.add_txt("a", "b").await.unwrap_err().to_string();
-    assert!(
-        error.contains("exit status: 3") && error.ends_with("no such zone"),
-        "{error}"
-    );
-    let error = DnsHook::new(folder.join("missing"))
-        .add_txt("a", "b")
-        .await
-        .unwrap_err();
+    assert!(error.contains("exit status: 3") && error.ends_with("no such zone"), "{error}");
+    let error = DnsHook::new(folder.join("missing")).add_txt("a", "b").await.unwrap_err();
     assert!(matches!(error, DnsError::Spawn { .. }), "{error}");
 }
 

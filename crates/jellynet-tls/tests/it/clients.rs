@@ -35,19 +35,12 @@ impl Server {
         let leaf =
             LocalCertificate::new(["localhost"]).with_lifetime(Duration::from_secs(89 * 86_400));
         let store = IdentityStore::new(loader());
-        store.set(
-            "main",
-            leaf.make(Some(&authority), &loader(), now).unwrap(),
-            now,
-        );
+        store.set("main", leaf.make(Some(&authority), &loader(), now).unwrap(), now);
         let mut options = TlsOptions::default();
         options.profile = profile;
         options.alpn = vec![b"http/1.1".to_vec()];
         let acceptor = TlsAcceptor::new(&store, options).unwrap();
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         runtime.spawn(async move {
@@ -68,12 +61,7 @@ impl Server {
                 });
             }
         });
-        Self {
-            address,
-            root,
-            store,
-            runtime,
-        }
+        Self { address, root, store, runtime }
     }
 
     fn url(&self) -> String {
@@ -97,31 +85,16 @@ fn curl_connects_verifies_and_is_sent_on_from_plain_http() {
     };
     let server = Server::start("clients-curl", Profile::Intermediate);
     let run = |arguments: &[&str]| {
-        let output = curl
-            .command()
-            .args(["-sS", "--cacert"])
-            .arg(&server.root)
-            .args(arguments)
-            .output();
+        let output =
+            curl.command().args(["-sS", "--cacert"]).arg(&server.root).args(arguments).output();
         text(&output.unwrap())
     };
     assert_eq!(run(&[&server.url()]), "TLSv1.3");
     assert_eq!(run(&["--tls-max", "1.2", &server.url()]), "TLSv1.2");
     let plain = server.url().replace("https", "http");
-    assert_eq!(
-        run(&["-L", &plain]),
-        "TLSv1.3",
-        "plain HTTP on the TLS port"
-    );
-    let strange = curl
-        .command()
-        .args(["-sS", &server.url()])
-        .output()
-        .unwrap();
-    assert!(
-        !strange.status.success(),
-        "a client that does not know the root"
-    );
+    assert_eq!(run(&["-L", &plain]), "TLSv1.3", "plain HTTP on the TLS port");
+    let strange = curl.command().args(["-sS", &server.url()]).output().unwrap();
+    assert!(!strange.status.success(), "a client that does not know the root");
 }
 
 #[test]
@@ -141,17 +114,12 @@ fn openssl_connects_by_both_versions_and_modern_is_one() {
                 "localhost",
                 version,
             ]);
-            command
-                .args(["-verify_return_error", "-CAfile"])
-                .arg(&server.root);
+            command.args(["-verify_return_error", "-CAfile"]).arg(&server.root);
             command.stdin(std::process::Stdio::null()).output().unwrap()
         };
         let newest = text(&connect("-tls1_3"));
         assert!(newest.contains("Verify return code: 0 (ok)"), "{newest}");
-        assert_eq!(
-            connect("-tls1_2").status.success(),
-            profile == Profile::Intermediate
-        );
+        assert_eq!(connect("-tls1_2").status.success(), profile == Profile::Intermediate);
         assert!(!connect("-tls1_1").status.success());
     }
 }
@@ -165,40 +133,24 @@ fn python_connects() {
     let script = "import ssl, sys, urllib.request as u; \
                   c = ssl.create_default_context(cafile=sys.argv[2]); \
                   print(u.urlopen(sys.argv[1], context=c).read().decode(), end='')";
-    let output = python
-        .command()
-        .args(["-c", script, &server.url()])
-        .arg(&server.root)
-        .output()
-        .unwrap();
+    let output =
+        python.command().args(["-c", script, &server.url()]).arg(&server.root).output().unwrap();
     assert_eq!(text(&output), "TLSv1.3");
 }
 
 #[test]
 fn java_connects() {
-    let (Some(java), Some(keytool)) = (
-        peer::find_with("java", &["-version"]),
-        peer::find_with("keytool", &[]),
-    ) else {
+    let (Some(java), Some(keytool)) =
+        (peer::find_with("java", &["-version"]), peer::find_with("keytool", &[]))
+    else {
         return;
     };
     let server = Server::start("clients-java", Profile::Intermediate);
     let folder = server.root.parent().unwrap().to_owned();
     let trust = folder.join("trust.p12");
     let mut command = keytool.command();
-    command.args([
-        "-importcert",
-        "-noprompt",
-        "-alias",
-        "root",
-        "-storetype",
-        "PKCS12",
-    ]);
-    command
-        .args(["-storepass", "secret", "-file"])
-        .arg(&server.root)
-        .arg("-keystore")
-        .arg(&trust);
+    command.args(["-importcert", "-noprompt", "-alias", "root", "-storetype", "PKCS12"]);
+    command.args(["-storepass", "secret", "-file"]).arg(&server.root).arg("-keystore").arg(&trust);
     assert!(command.output().unwrap().status.success());
     let source = folder.join("Client.java");
     fs::write(
@@ -209,10 +161,7 @@ fn java_connects() {
     .unwrap();
     let mut command = java.command();
     command.arg(format!("-Djavax.net.ssl.trustStore={}", trust.display()));
-    command
-        .args(["-Djavax.net.ssl.trustStorePassword=secret"])
-        .arg(&source)
-        .arg(server.url());
+    command.args(["-Djavax.net.ssl.trustStorePassword=secret"]).arg(&source).arg(server.url());
     let output = command.output().unwrap();
     assert!(text(&output).contains("TLSv1.3"), "{output:?}");
 }
@@ -223,24 +172,16 @@ fn sslscan_finds_nothing_old() {
         return;
     };
     let server = Server::start("clients-sslscan", Profile::Intermediate);
-    let output = sslscan
-        .command()
-        .args(["--no-colour", &server.host_port()])
-        .output()
-        .unwrap();
+    let output = sslscan.command().args(["--no-colour", &server.host_port()]).output().unwrap();
     let said = text(&output);
-    for line in [
-        "TLSv1.2   enabled",
-        "TLSv1.3   enabled",
-        "TLSv1.1   disabled",
-        "TLSv1.0   disabled",
-    ] {
+    for line in
+        ["TLSv1.2   enabled", "TLSv1.3   enabled", "TLSv1.1   disabled", "TLSv1.0   disabled"]
+    {
         assert!(said.contains(line), "{line} is missing in\n{said}");
     }
     for weak in [" CBC", "RC4", "3DES", "vulnerable to heartbleed\n"] {
-        let found = said
-            .lines()
-            .find(|line| line.contains(weak) && !line.contains("not vulnerable"));
+        let found =
+            said.lines().find(|line| line.contains(weak) && !line.contains("not vulnerable"));
         assert_eq!(found, None, "{said}");
     }
 }
@@ -250,23 +191,11 @@ fn sslyze_finds_both_profiles_compliant() {
     let Some(python) = peer::find_python("sslyze") else {
         return;
     };
-    for (profile, name) in [
-        (Profile::Intermediate, "intermediate"),
-        (Profile::Modern, "modern"),
-    ] {
+    for (profile, name) in [(Profile::Intermediate, "intermediate"), (Profile::Modern, "modern")] {
         let server = Server::start("clients-sslyze", profile);
         let mut command = python.command();
-        command.args([
-            "-m",
-            "sslyze",
-            &format!("--mozilla_config={name}"),
-            "--certinfo_ca_file",
-        ]);
-        let output = command
-            .arg(&server.root)
-            .arg(server.host_port())
-            .output()
-            .unwrap();
+        command.args(["-m", "sslyze", &format!("--mozilla_config={name}"), "--certinfo_ca_file"]);
+        let output = command.arg(&server.root).arg(server.host_port()).output().unwrap();
         let said = text(&output);
         assert!(said.contains("OK - Compliant"), "{name}: {said}");
     }
@@ -277,36 +206,17 @@ fn the_check_sees_what_is_served() {
     let server = Server::start("clients-check", Profile::Intermediate);
     let expected = server.store.identity_for(None).unwrap();
     let check = |address: &str, expected| {
-        server
-            .runtime
-            .block_on(serve_check(address, expected, loader().provider().clone()))
+        server.runtime.block_on(serve_check(address, expected, loader().provider().clone()))
     };
     let report = check(&server.host_port(), Some(&expected)).unwrap();
     assert_eq!(report.as_expected, Some(true));
     assert_eq!(report.version, "TLSv1_3");
     let other = crate::support::identity("other.test");
+    assert_eq!(check(&server.host_port(), Some(&other)).unwrap().as_expected, Some(false));
     assert_eq!(
-        check(&server.host_port(), Some(&other))
-            .unwrap()
-            .as_expected,
-        Some(false)
-    );
-    assert_eq!(
-        check(&format!("127.0.0.1:{}", server.address.port()), None)
-            .unwrap()
-            .as_expected,
+        check(&format!("127.0.0.1:{}", server.address.port()), None).unwrap().as_expected,
         None
     );
-    assert!(
-        check("localhost", None)
-            .unwrap_err()
-            .to_string()
-            .contains("host:port")
-    );
-    assert!(
-        check("localhost:1", None)
-            .unwrap_err()
-            .to_string()
-            .starts_with("cannot connect")
-    );
+    assert!(check("localhost", None).unwrap_err().to_string().contains("host:port"));
+    assert!(check("localhost:1", None).unwrap_err().to_string().starts_with("cannot connect"));
 }

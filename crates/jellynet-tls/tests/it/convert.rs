@@ -14,24 +14,9 @@ const PASSWORDS: [&str; 4] = ["secret", "", "pässwörd", "🔑"];
 fn outputs(password: &str) -> [(&'static str, Output<'_>); 2] {
     [Encryption::Modern, Encryption::Legacy]
         .map(|encryption| {
-            (
-                if encryption == Encryption::Modern {
-                    "modern"
-                } else {
-                    "legacy"
-                },
-                encryption,
-            )
+            (if encryption == Encryption::Modern { "modern" } else { "legacy" }, encryption)
         })
-        .map(|(name, encryption)| {
-            (
-                name,
-                Output::Pkcs12 {
-                    password,
-                    encryption,
-                },
-            )
-        })
+        .map(|(name, encryption)| (name, Output::Pkcs12 { password, encryption }))
 }
 
 fn source() -> Option<Source> {
@@ -56,18 +41,12 @@ fn what_is_written_is_read_again() {
             convert(&source, &loader(), output, &path, now).unwrap();
             let back = load(&path, password);
             assert_eq!(back.info().served_sha256, original.info().served_sha256);
-            assert_eq!(
-                fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-                0o600
-            );
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         }
     }
     let path = folder.join("all.pem");
     convert(&source, &loader(), Output::Pem, &path, now).unwrap();
-    assert_eq!(
-        load(&path, "").info().served_sha256,
-        original.info().served_sha256
-    );
+    assert_eq!(load(&path, "").info().served_sha256, original.info().served_sha256);
 }
 
 #[test]
@@ -108,15 +87,7 @@ fn keytool_reads_what_is_written() {
         let path = folder.join(format!("{name}.p12"));
         convert(&source, &loader(), output, &path, Timestamp::now()).unwrap();
         let mut command = keytool.command();
-        command.args([
-            "-list",
-            "-v",
-            "-storetype",
-            "PKCS12",
-            "-storepass",
-            "secret",
-            "-keystore",
-        ]);
+        command.args(["-list", "-v", "-storetype", "PKCS12", "-storepass", "secret", "-keystore"]);
         let output = command.arg(&path).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(text.contains("PrivateKeyEntry"), "{output:?}");
@@ -133,17 +104,9 @@ fn pk12util_reads_what_is_written() {
     for (name, output) in outputs("secret") {
         let path = folder.join(format!("{name}.p12"));
         convert(&source, &loader(), output, &path, Timestamp::now()).unwrap();
-        let output = pk12util
-            .command()
-            .arg("-l")
-            .arg(&path)
-            .args(["-W", "secret"])
-            .output()
-            .unwrap();
+        let output =
+            pk12util.command().arg("-l").arg(&path).args(["-W", "secret"]).output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
-        assert!(
-            output.status.success() && text.contains("example.org"),
-            "{output:?}"
-        );
+        assert!(output.status.success() && text.contains("example.org"), "{output:?}");
     }
 }

@@ -51,19 +51,16 @@ impl Case {
         let result = within_limit(self.source.clone())?;
         match result {
             Ok(served) if self.expect == "ok" => match self.served {
-                Some(expected) if expected != served => Err(format!(
-                    "{served} certificates are served instead of {expected}"
-                )),
+                Some(expected) if expected != served => {
+                    Err(format!("{served} certificates are served instead of {expected}"))
+                }
                 _ => Ok(()),
             },
             Ok(_) => Err(format!("it loads instead of {}", self.expect)),
             Err(error) if error.kind().as_str() == self.expect => Ok(()),
-            Err(error) => Err(format!(
-                "{} instead of {}: {}",
-                error.kind(),
-                self.expect,
-                error.message()
-            )),
+            Err(error) => {
+                Err(format!("{} instead of {}: {}", error.kind(), self.expect, error.message()))
+            }
         }
     }
 }
@@ -93,9 +90,7 @@ fn every_file_of_the_corpus_loads_or_fails_as_it_should() {
         .iter()
         .map(|entry| Case::new(&corpus.folder, entry))
         .filter_map(|case| {
-            case.check()
-                .err()
-                .map(|why| format!("{} ({}): {why}", case.name, case.maker))
+            case.check().err().map(|why| format!("{} ({}): {why}", case.name, case.maker))
         })
         .collect();
     assert!(
@@ -119,15 +114,9 @@ fn a_file_cut_short_anywhere_is_refused() {
     let loader = loader();
     for file in files {
         let source = Source::new(&file).with_password(Password::text("test-Pass1"));
-        let error = loader
-            .load(&source, Timestamp::now())
-            .expect_err("it is not whole");
+        let error = loader.load(&source, Timestamp::now()).expect_err("it is not whole");
         let kind = error.kind().as_str();
-        assert!(
-            matches!(kind, "malformed" | "not-pkcs12"),
-            "{}: {kind}",
-            file.display()
-        );
+        assert!(matches!(kind, "malformed" | "not-pkcs12"), "{}: {kind}", file.display());
     }
 }
 
@@ -153,23 +142,15 @@ fn the_report_has_the_shape_that_scripts_rely_on() {
     assert_eq!(json["key"]["spki_sha256"].as_str().unwrap().len(), 64);
     assert_eq!(json["warnings"], serde_json::json!([]));
 
-    let found = inspect(
-        &Source::new(corpus.folder.join("keytool.jks")),
-        &loader(),
-        Timestamp::now(),
-    );
+    let found =
+        inspect(&Source::new(corpus.folder.join("keytool.jks")), &loader(), Timestamp::now());
     if let Inspection::Unusable { error } = &found
         && error.kind.as_str() == "not-pkcs12"
     {
         assert_eq!(found.exit_code(), 3);
         let json = serde_json::to_value(&found).unwrap();
         assert_eq!(json["error"]["kind"], "not-pkcs12");
-        assert!(
-            json["error"]["message"]
-                .as_str()
-                .unwrap()
-                .contains("keytool -importkeystore")
-        );
+        assert!(json["error"]["message"].as_str().unwrap().contains("keytool -importkeystore"));
     }
 }
 
@@ -180,11 +161,7 @@ fn warnings_say_what_clients_will_refuse() {
         let source =
             Source::new(corpus.folder.join(file)).with_password(Password::text("test-Pass1"));
         let identity = loader().load(&source, now).unwrap();
-        identity
-            .warnings(now)
-            .iter()
-            .map(|warning| warning.kind.as_str())
-            .collect()
+        identity.warnings(now).iter().map(|warning| warning.kind.as_str()).collect()
     };
     let now = Timestamp::now();
     let days = |days: u64| now.plus(Duration::from_secs(days * 86_400));
@@ -193,10 +170,7 @@ fn warnings_say_what_clients_will_refuse() {
     assert_eq!(kinds("p256-both.pem", now), [""; 0]);
     assert_eq!(kinds("p256-both.pem", days(80)), ["expires-soon"]);
     assert_eq!(kinds("p256-both.pem", days(100)), ["expired"]);
-    assert_eq!(
-        kinds("p256-both.pem", Timestamp::from_unix(0)),
-        ["not-yet-valid"]
-    );
+    assert_eq!(kinds("p256-both.pem", Timestamp::from_unix(0)), ["not-yet-valid"]);
 }
 
 /// Files small enough to be changed often: those that fuzzing starts from.

@@ -26,11 +26,7 @@ fn now() -> Timestamp {
 fn names_choose_exactly_then_by_wildcard_then_the_default() {
     let store = store();
     let [first, exact, wildcard] = ["home.test", "tv.example.org", "*.example.org"].map(identity);
-    for (name, identity) in [
-        ("first", &first),
-        ("exact", &exact),
-        ("wildcard", &wildcard),
-    ] {
+    for (name, identity) in [("first", &first), ("exact", &exact), ("wildcard", &wildcard)] {
         store.set(name, identity.clone(), now());
     }
     let pick = |host| store.identity_for(host).unwrap().fingerprint();
@@ -56,24 +52,12 @@ fn a_new_file_is_served_and_a_broken_one_is_not() {
 
     fs::write(&path, "-----BEGIN CERTIFICATE-----\nhalf a file").unwrap();
     let events = store.reload(now());
-    assert!(
-        matches!(
-            &events[..],
-            [Event::Failed {
-                serving_until: Some(_),
-                ..
-            }]
-        ),
-        "{events:?}"
-    );
+    assert!(matches!(&events[..], [Event::Failed { serving_until: Some(_), .. }]), "{events:?}");
     assert_eq!(store.reload(now()), [], "told once");
     assert_eq!(served(&store), old.fingerprint(), "the old one stays");
     let status = &store.status(now())[0];
     assert!(status.serving && !status.is_healthy());
-    assert!(
-        status.last_error.as_ref().unwrap().contains("cut short"),
-        "{status:?}"
-    );
+    assert!(status.last_error.as_ref().unwrap().contains("cut short"), "{status:?}");
 
     fs::remove_file(&path).unwrap();
     assert!(matches!(&store.reload(now())[..], [Event::Failed { .. }]));
@@ -81,13 +65,7 @@ fn a_new_file_is_served_and_a_broken_one_is_not() {
 
     write_pem(&path, &new);
     let events = store.reload(now());
-    assert!(
-        matches!(
-            &events[..],
-            [Event::Recovered { .. }, Event::Replaced { .. }]
-        ),
-        "{events:?}"
-    );
+    assert!(matches!(&events[..], [Event::Recovered { .. }, Event::Replaced { .. }]), "{events:?}");
     assert_eq!(served(&store), new.fingerprint());
     assert!(store.status(now())[0].is_healthy());
 }
@@ -97,19 +75,13 @@ fn a_key_without_its_certificate_waits_for_it() {
     let folder = folder("store-pair");
     let (certificate, key) = (folder.join("tls.crt"), folder.join("tls.key"));
     let write = |identity: &Identity, output, path: &Path| {
-        fs::write(
-            path,
-            &*identity.export(output, loader().provider()).unwrap(),
-        )
-        .unwrap();
+        fs::write(path, &*identity.export(output, loader().provider()).unwrap()).unwrap();
     };
     let (old, new) = (identity("old.test"), identity("new.test"));
     write(&old, Output::PemCertificates, &certificate);
     write(&old, Output::PemKey, &key);
     let store = store();
-    store
-        .add("main", Source::new(&certificate).with_key(&key), now())
-        .unwrap();
+    store.add("main", Source::new(&certificate).with_key(&key), now()).unwrap();
     let generation = store.generation();
 
     write(&new, Output::PemKey, &key);
@@ -137,23 +109,14 @@ fn the_same_content_with_another_date_changes_nothing() {
 
 /// Watches until this many events came, or fails after a while.
 fn watch_while(store: &IdentityStore, action: impl FnOnce()) -> Event {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let (send, receive) = mpsc::channel();
-    runtime.spawn(
-        store
-            .clone()
-            .watch(Duration::from_millis(100), move |event| {
-                let _ = send.send(event);
-            }),
-    );
+    runtime.spawn(store.clone().watch(Duration::from_millis(100), move |event| {
+        let _ = send.send(event);
+    }));
     action();
     // One poll, and the settling.
-    let event = receive
-        .recv_timeout(Duration::from_secs(2))
-        .expect("an event within 2 s");
+    let event = receive.recv_timeout(Duration::from_secs(2)).expect("an event within 2 s");
     runtime.shutdown_background();
     event
 }
@@ -166,16 +129,10 @@ fn the_folder_of_certbot_is_followed_through_its_links() {
     fs::create_dir_all(&live).unwrap();
     fs::write(live.join("README"), "This folder contains your keys.").unwrap();
     let put = |number: u32, identity: &Identity| {
-        for (name, output) in [
-            ("fullchain", Output::PemCertificates),
-            ("privkey", Output::PemKey),
-        ] {
+        for (name, output) in [("fullchain", Output::PemCertificates), ("privkey", Output::PemKey)]
+        {
             let file = archive.join(format!("{name}{number}.pem"));
-            fs::write(
-                &file,
-                &*identity.export(output, loader().provider()).unwrap(),
-            )
-            .unwrap();
+            fs::write(&file, &*identity.export(output, loader().provider()).unwrap()).unwrap();
             let link = live.join(format!("{name}.pem"));
             let _ = fs::remove_file(&link);
             symlink(&file, &link).unwrap();
@@ -186,10 +143,7 @@ fn the_folder_of_certbot_is_followed_through_its_links() {
     let store = store();
     store.add("main", Source::new(&live), now()).unwrap();
     let event = watch_while(&store, || put(2, &new));
-    assert!(
-        matches!(event, Event::Replaced { .. } | Event::Failed { .. }),
-        "{event:?}"
-    );
+    assert!(matches!(event, Event::Replaced { .. } | Event::Failed { .. }), "{event:?}");
     let _ = store.reload(now());
     assert_eq!(served(&store), new.fingerprint());
 }
@@ -200,10 +154,7 @@ fn the_swap_of_kubernetes_is_followed() {
     let put = |version: &str, identity: &Identity| {
         let data = folder.join(version);
         fs::create_dir_all(&data).unwrap();
-        for (name, output) in [
-            ("tls.crt", Output::PemCertificates),
-            ("tls.key", Output::PemKey),
-        ] {
+        for (name, output) in [("tls.crt", Output::PemCertificates), ("tls.key", Output::PemKey)] {
             let bytes = identity.export(output, loader().provider()).unwrap();
             fs::write(data.join(name), &*bytes).unwrap();
         }
@@ -224,36 +175,19 @@ fn the_swap_of_kubernetes_is_followed() {
     assert!(matches!(event, Event::Replaced { .. }), "{event:?}");
     let _ = store.reload(now());
     let status = store.status(now());
-    assert!(
-        status
-            .iter()
-            .all(|one| one.names.contains(&"b.test".to_owned())),
-        "{status:?}"
-    );
+    assert!(status.iter().all(|one| one.names.contains(&"b.test".to_owned())), "{status:?}");
 }
 
 #[test]
 fn trust_needs_a_name_a_date_and_an_issuer() {
     let store = store();
     store.set("own", identity("own.example.org"), now());
-    assert!(
-        !store.is_trustworthy_for("own.example.org", now()),
-        "self-signed"
-    );
+    assert!(!store.is_trustworthy_for("own.example.org", now()), "self-signed");
     let Some(corpus) = corpus() else { return };
-    store
-        .add(
-            "issued",
-            Source::new(corpus.folder.join("p256-both.pem")),
-            now(),
-        )
-        .unwrap();
+    store.add("issued", Source::new(corpus.folder.join("p256-both.pem")), now()).unwrap();
     assert!(store.is_trustworthy_for("example.org", now()));
     assert!(store.is_trustworthy_for("tv.example.org", now()));
-    assert!(
-        !store.is_trustworthy_for("example.net", now()),
-        "another name"
-    );
+    assert!(!store.is_trustworthy_for("example.net", now()), "another name");
     let later = now().plus(Duration::from_secs(200 * 86_400));
     assert!(!store.is_trustworthy_for("example.org", later), "expired");
 }

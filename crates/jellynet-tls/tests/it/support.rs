@@ -50,28 +50,19 @@ impl Corpus {
             let python = jellynet_test::peer::find("python3")?;
             jellynet_test::peer::find_with("openssl", &["version"])?;
             let _ = std::fs::remove_dir_all(&folder);
-            let made = Command::new(python.path())
-                .arg(&script)
-                .arg(&folder)
-                .output()
-                .unwrap();
+            let made = Command::new(python.path()).arg(&script).arg(&folder).output().unwrap();
             let errors = String::from_utf8_lossy(&made.stderr);
             assert!(made.status.success(), "{errors}");
             std::fs::write(&stamp, text).unwrap();
         }
         let manifest = serde_json::from_slice(&std::fs::read(manifest).unwrap()).unwrap();
-        Some(Self {
-            folder,
-            manifest: Arc::new(manifest),
-        })
+        Some(Self { folder, manifest: Arc::new(manifest) })
     }
 }
 
 /// A self-signed identity for this name.
 pub(crate) fn identity(name: &str) -> Identity {
-    LocalCertificate::new([name])
-        .make(None, &loader(), Timestamp::now())
-        .unwrap()
+    LocalCertificate::new([name]).make(None, &loader(), Timestamp::now()).unwrap()
 }
 
 /// Writes key and certificates to one PEM file, in one step, as a careful tool does.
@@ -111,15 +102,9 @@ pub(crate) async fn connect(
     let (near, far) = tokio::io::duplex(64 * 1024);
     let acceptor = acceptor.clone();
     let server = tokio::spawn(async move {
-        let mut stream = acceptor
-            .accept(far)
-            .await
-            .map_err(|error| error.to_string())?;
+        let mut stream = acceptor.accept(far).await.map_err(|error| error.to_string())?;
         let octet = stream.read_u8().await.map_err(|error| error.to_string())?;
-        stream
-            .write_u8(octet)
-            .await
-            .map_err(|error| error.to_string())?;
+        stream.write_u8(octet).await.map_err(|error| error.to_string())?;
         stream.shutdown().await.map_err(|error| error.to_string())?;
         Ok::<_, String>(stream.facts().clone())
     });
@@ -134,19 +119,12 @@ pub(crate) async fn connect(
         let (_, connection) = stream.get_ref();
         let leaf: [u8; 32] =
             Sha256::digest(connection.peer_certificates().unwrap().first().unwrap()).into();
-        Ok::<_, std::io::Error>((
-            leaf,
-            connection.handshake_kind() == Some(HandshakeKind::Resumed),
-        ))
+        Ok::<_, std::io::Error>((leaf, connection.handshake_kind() == Some(HandshakeKind::Resumed)))
     };
     let seen = exchange.await.map_err(|error| error.to_string());
     let facts = server.await.unwrap()?;
     let (leaf, resumed) = seen?;
-    Ok(Seen {
-        leaf,
-        resumed,
-        facts,
-    })
+    Ok(Seen { leaf, resumed, facts })
 }
 
 #[derive(Debug)]
@@ -183,8 +161,6 @@ impl ServerCertVerifier for TrustAll {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        default_provider()
-            .signature_verification_algorithms
-            .supported_schemes()
+        default_provider().signature_verification_algorithms.supported_schemes()
     }
 }

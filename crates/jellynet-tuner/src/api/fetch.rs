@@ -55,13 +55,9 @@ async fn get(url: &str) -> Result<Bytes, FetchError> {
     let authority = authority.ok_or(FetchError::Url)?;
     let host = authority.host().trim_matches(['[', ']']);
     let address = (host, authority.port_u16().unwrap_or(80));
-    let stream = TcpStream::connect(address)
-        .await
-        .map_err(FetchError::Connect)?;
+    let stream = TcpStream::connect(address).await.map_err(FetchError::Connect)?;
     let broken = |error: hyper::Error| FetchError::Http(error.into());
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(broken)?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     let request = Request::get(path)
         .header(HOST, authority.as_str())

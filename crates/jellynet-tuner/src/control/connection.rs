@@ -23,21 +23,12 @@ impl Connection {
     pub(super) async fn open(device: SocketAddr, limit: Duration) -> Result<Self, ControlError> {
         let connecting = timeout(limit, TcpStream::connect(device)).await;
         let Ok(connected) = connecting else {
-            return Err(ControlError::TimedOut {
-                device,
-                operation: "connect",
-                after: limit,
-            });
+            return Err(ControlError::TimedOut { device, operation: "connect", after: limit });
         };
         let stream = connected.map_err(|source| ControlError::Connect { device, source })?;
         // Packets are small and wait for their answer. A failure costs only time.
         let _ = stream.set_nodelay(true);
-        Ok(Self {
-            device,
-            limit,
-            stream,
-            decoder: FrameDecoder::new(),
-        })
+        Ok(Self { device, limit, stream, decoder: FrameDecoder::new() })
     }
 
     pub(super) fn local_ip(&self) -> Option<IpAddr> {
@@ -53,10 +44,9 @@ impl Connection {
         &mut self,
         request: &GetSetRequest,
     ) -> Result<GetSetReply, ControlError> {
-        let packet = request.encode().map_err(|source| ControlError::TooLong {
-            name: request.name.clone(),
-            source,
-        })?;
+        let packet = request
+            .encode()
+            .map_err(|source| ControlError::TooLong { name: request.name.clone(), source })?;
         let device = self.device;
         let sending = timeout(self.limit, self.stream.write_all(&packet)).await;
         match sending {
@@ -102,10 +92,6 @@ impl Connection {
     }
 
     const fn timed_out(&self, operation: &'static str) -> ControlError {
-        ControlError::TimedOut {
-            device: self.device,
-            operation,
-            after: self.limit,
-        }
+        ControlError::TimedOut { device: self.device, operation, after: self.limit }
     }
 }

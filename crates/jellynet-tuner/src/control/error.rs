@@ -113,20 +113,12 @@ impl ControlError {
         let text = text.strip_prefix("ERROR: ").unwrap_or(text);
         if let Some(owner) = text.strip_prefix("resource locked by ") {
             let owner = owner.to_owned();
-            return Self::Locked {
-                device,
-                name,
-                owner,
-            };
+            return Self::Locked { device, name, owner };
         }
         match text {
             "unknown getset variable" => Self::UnknownVariable { device, name },
             "tuner busy" => Self::Busy { device, name },
-            _ => Self::Rejected {
-                device,
-                name,
-                text: text.to_owned(),
-            },
+            _ => Self::Rejected { device, name, text: text.to_owned() },
         }
     }
 

@@ -132,9 +132,7 @@ fn host_of(url: &str) -> Option<IpAddr> {
     if let Ok(address) = authority.parse::<SocketAddr>() {
         return Some(address.ip());
     }
-    let bare = authority
-        .strip_prefix('[')
-        .and_then(|a| a.strip_suffix(']'));
+    let bare = authority.strip_prefix('[').and_then(|a| a.strip_suffix(']'));
     bare.unwrap_or(authority).parse().ok()
 }
 
@@ -173,10 +171,7 @@ mod tests {
         assert!(merged.merge(device("[fd99::2]:65001", Some("http://[fd99::2]"))));
         assert!(!merged.merge(device("10.0.0.5:65001", Some("http://10.0.0.5"))));
         let addresses: Vec<_> = merged.addresses.iter().map(ToString::to_string).collect();
-        assert_eq!(
-            addresses,
-            ["10.0.0.5:65001", "[fd99::2]:65001", "[fe80::2%3]:65001"]
-        );
+        assert_eq!(addresses, ["10.0.0.5:65001", "[fd99::2]:65001", "[fe80::2%3]:65001"]);
         assert_eq!(merged.base_url.as_deref(), Some("http://10.0.0.5"));
     }
 
@@ -186,11 +181,7 @@ mod tests {
         let id = DeviceId::mint(0x1012_8730);
         let mut reply = DiscoverReply::tuner(id);
         let found = Device::from_reply(source, reply.clone()).unwrap();
-        assert_eq!(
-            (found.tuner_count, found.is_legacy()),
-            (2, true),
-            "filled in by generation"
-        );
+        assert_eq!((found.tuner_count, found.is_legacy()), (2, true), "filled in by generation");
         reply.types = vec![DeviceType::STORAGE];
         assert_eq!(Device::from_reply(source, reply.clone()), None);
         reply.types.push(DeviceType::TUNER);

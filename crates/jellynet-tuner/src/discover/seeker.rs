@@ -73,10 +73,7 @@ impl SeekConfig {
     /// The defaults, for this target.
     #[must_use]
     pub fn new(target: Target) -> Self {
-        Self {
-            target,
-            ..Self::default()
-        }
+        Self { target, ..Self::default() }
     }
 }
 
@@ -184,11 +181,7 @@ impl Seeker {
         for (destination, via) in self.destinations() {
             for payload in forms {
                 self.stats.asked += 1;
-                self.out.push_back(Transmit {
-                    payload: Bytes::clone(payload),
-                    destination,
-                    via,
-                });
+                self.out.push_back(Transmit { payload: Bytes::clone(payload), destination, via });
             }
         }
     }
@@ -218,20 +211,14 @@ impl Seeker {
         }
         match ip {
             // A subnet of one or two addresses has no broadcast (RFC 3021).
-            IpAddr::V4(_) => address
-                .broadcast()
-                .map(|_| SocketAddr::from((Ipv4Addr::BROADCAST, port))),
+            IpAddr::V4(_) => {
+                address.broadcast().map(|_| SocketAddr::from((Ipv4Addr::BROADCAST, port)))
+            }
             IpAddr::V6(_) if !interface.flags.multicast => None,
-            IpAddr::V6(v6) if v6.is_unicast_link_local() => Some(InterfaceTable::scoped(
-                LINK_GROUP.into(),
-                port,
-                interface.index,
-            )),
-            IpAddr::V6(_) => Some(InterfaceTable::scoped(
-                SITE_GROUP.into(),
-                port,
-                interface.index,
-            )),
+            IpAddr::V6(v6) if v6.is_unicast_link_local() => {
+                Some(InterfaceTable::scoped(LINK_GROUP.into(), port, interface.index))
+            }
+            IpAddr::V6(_) => Some(InterfaceTable::scoped(SITE_GROUP.into(), port, interface.index)),
         }
     }
 
@@ -245,10 +232,7 @@ impl Seeker {
             let to = InterfaceTable::scoped(host, port, interface.index);
             return vec![(to, announce(interface, address.ip()))];
         }
-        let up = self
-            .interfaces
-            .iter()
-            .filter(|i| i.flags.up && !i.flags.loopback);
+        let up = self.interfaces.iter().filter(|i| i.flags.up && !i.flags.loopback);
         up.filter_map(|i| {
             let source = i.address_towards(host)?;
             let to = InterfaceTable::scoped(host, port, i.index);
@@ -263,9 +247,9 @@ impl Seeker {
         }
         match self.config.target {
             Target::Host(host) => datagram.source.ip() == host,
-            Target::All | Target::Device(_) => self
-                .interfaces
-                .is_on_link(datagram.interface, datagram.source),
+            Target::All | Target::Device(_) => {
+                self.interfaces.is_on_link(datagram.interface, datagram.source)
+            }
         }
     }
 
@@ -274,8 +258,7 @@ impl Seeker {
         if let Some(entry) = self.devices.get_mut(&id) {
             entry.seen = self.round;
             if entry.device.merge(device) {
-                self.events
-                    .push_back(SeekEvent::Changed(entry.device.clone()));
+                self.events.push_back(SeekEvent::Changed(entry.device.clone()));
             }
             return;
         }
@@ -368,10 +351,7 @@ impl Engine for Seeker {
 }
 
 const fn announce(interface: &Interface, source: IpAddr) -> Via {
-    Via::Announce {
-        interface: interface.index,
-        source,
-    }
+    Via::Announce { interface: interface.index, source }
 }
 
 const fn is_link_local_v6(ip: IpAddr) -> bool {

@@ -44,10 +44,7 @@ pub enum DiscoverError {
 pub async fn discover(config: SeekConfig) -> Result<Vec<Device>, DiscoverError> {
     let table =
         jellynet_netif::interfaces().map_err(|source| DiscoverError::Interfaces { source })?;
-    let once = SeekConfig {
-        every: None,
-        ..config
-    };
+    let once = SeekConfig { every: None, ..config };
     let mut discovery = Discovery::start(once, Interfaces::fixed(table));
     while let Some(event) = discovery.next().await {
         if event == SeekEvent::RoundDone {
@@ -73,10 +70,7 @@ impl Discovery {
     #[must_use]
     pub fn start(config: SeekConfig, interfaces: Interfaces) -> Self {
         // Site-local multicast may cross routers; the vendor's client allows as many hops.
-        let udp = UdpConfig::announce()
-            .with_ipv6()
-            .with_broadcast()
-            .with_multicast_hops(64);
+        let udp = UdpConfig::announce().with_ipv6().with_broadcast().with_multicast_hops(64);
         let (driver, events) = drive(Seeker::new(config), udp, interfaces);
         Self { driver, events }
     }
@@ -93,8 +87,7 @@ impl Discovery {
     /// The devices known now.
     #[must_use]
     pub fn devices(&self) -> Vec<Device> {
-        self.driver
-            .with(|seeker, _| seeker.devices().cloned().collect())
+        self.driver.with(|seeker, _| seeker.devices().cloned().collect())
     }
 
     fn outcome(&self) -> Result<Vec<Device>, DiscoverError> {

@@ -20,9 +20,7 @@ fn host() -> InterfaceTable {
             .with_address("fe80::1/64".parse().unwrap())
             .with_address("fd99::1/64".parse().unwrap()),
         Interface::new("eth1", 3).with_address("10.98.0.1/24".parse().unwrap()),
-        Interface::new("wg0", 4)
-            .with_flags(vpn)
-            .with_address("10.97.0.1/24".parse().unwrap()),
+        Interface::new("wg0", 4).with_flags(vpn).with_address("10.97.0.1/24".parse().unwrap()),
     ])
 }
 
@@ -108,10 +106,8 @@ fn answers_of_one_device_are_merged_and_told_once() {
     answer(&mut seeker, now, "10.99.0.2:65001", 2, &reply());
     answer(&mut seeker, now, "10.99.0.2:65001", 2, &reply());
     let told = events(&mut seeker);
-    assert!(
-        matches!(told.as_slice(), [SeekEvent::Found(_), SeekEvent::Changed(d)]
-        if d.address() == Some("10.99.0.2:65001".parse().unwrap()) && d.addresses.len() == 2)
-    );
+    assert!(matches!(told.as_slice(), [SeekEvent::Found(_), SeekEvent::Changed(d)]
+        if d.address() == Some("10.99.0.2:65001".parse().unwrap()) && d.addresses.len() == 2));
 }
 
 #[test]
@@ -122,25 +118,10 @@ fn only_who_was_asked_may_answer() {
         (Target::All, "10.99.0.2:1900", 2, false),
         (Target::All, "192.0.2.1:65001", 2, false),
         (Target::All, "10.98.0.2:65001", 2, false),
-        (
-            Target::Host("192.0.2.1".parse().unwrap()),
-            "192.0.2.1:65001",
-            2,
-            true,
-        ),
-        (
-            Target::Host("192.0.2.1".parse().unwrap()),
-            "10.99.0.2:65001",
-            2,
-            false,
-        ),
+        (Target::Host("192.0.2.1".parse().unwrap()), "192.0.2.1:65001", 2, true),
+        (Target::Host("192.0.2.1".parse().unwrap()), "10.99.0.2:65001", 2, false),
         (Target::Device(id()), "10.99.0.2:65001", 2, true),
-        (
-            Target::Device(DeviceId::mint(0)),
-            "10.99.0.2:65001",
-            2,
-            false,
-        ),
+        (Target::Device(DeviceId::mint(0)), "10.99.0.2:65001", 2, false),
     ] {
         let mut seeker = Seeker::new(SeekConfig::new(target));
         seeker.handle_interfaces(now, &host());
@@ -178,10 +159,8 @@ fn a_host_is_asked_from_its_subnet_or_from_wherever_it_may_be_reached() {
     ] {
         let mut seeker = Seeker::new(SeekConfig::new(Target::Host(host_ip.parse().unwrap())));
         seeker.handle_interfaces(start(), &host());
-        let mut pairs: Vec<_> = sent(&mut seeker)
-            .iter()
-            .map(|(s, d, _)| format!("{s} {d}"))
-            .collect();
+        let mut pairs: Vec<_> =
+            sent(&mut seeker).iter().map(|(s, d, _)| format!("{s} {d}")).collect();
         pairs.dedup();
         assert_eq!(pairs, expected, "{host_ip}");
     }
@@ -190,10 +169,7 @@ fn a_host_is_asked_from_its_subnet_or_from_wherever_it_may_be_reached() {
 #[test]
 fn a_device_that_is_silent_for_three_rounds_is_lost() {
     let mut now = start();
-    let config = SeekConfig {
-        every: Some(Duration::from_secs(60)),
-        ..SeekConfig::default()
-    };
+    let config = SeekConfig { every: Some(Duration::from_secs(60)), ..SeekConfig::default() };
     let mut seeker = Seeker::new(config);
     seeker.handle_interfaces(now, &host());
     answer(&mut seeker, now, "10.99.0.2:65001", 2, &reply());

@@ -37,13 +37,7 @@ pub(super) const fn with_port(mut at: SocketAddr, port: u16) -> SocketAddr {
 }
 
 pub(super) fn bind(at: SocketAddr, rx: RxOptions) -> Result<(UdpSocket, Granted), PortError> {
-    let os = |operation: &'static str| {
-        move |source| PortError::Os {
-            operation,
-            at,
-            source,
-        }
-    };
+    let os = |operation: &'static str| move |source| PortError::Os { operation, at, source };
     let socket = Socket::new(Domain::for_address(at), Type::DGRAM, Some(Protocol::UDP))
         .map_err(os("open a socket"))?;
     if at.is_ipv6() {
@@ -52,10 +46,7 @@ pub(super) fn bind(at: SocketAddr, rx: RxOptions) -> Result<(UdpSocket, Granted)
     }
     socket.bind(&at.into()).map_err(|source| {
         if source.kind() == io::ErrorKind::AddrNotAvailable {
-            PortError::NotLocal {
-                at: at.ip(),
-                source,
-            }
+            PortError::NotLocal { at: at.ip(), source }
         } else {
             os("bind")(source)
         }

@@ -23,11 +23,7 @@ impl DropCounter {
             std::net::SocketAddr::V4(_) => "/proc/thread-self/net/udp",
             std::net::SocketAddr::V6(_) => "/proc/thread-self/net/udp6",
         };
-        Some(Self {
-            table: File::open(table).ok()?,
-            inode: inode(socket)?,
-            text: String::new(),
-        })
+        Some(Self { table: File::open(table).ok()?, inode: inode(socket)?, text: String::new() })
     }
 
     /// The drops since the socket was made; `None` once it is closed.
@@ -92,12 +88,7 @@ mod tests {
         let table = "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n\
             \x20 123: 0200630A:EE48 00000000:0000 07 00000000:00000000 00:00000000 00000000   998        0 52871 2 0000000000000000 829\n\
             nonsense\n";
-        let row = Row {
-            port: 61000,
-            uid: 998,
-            inode: 52871,
-            drops: 829,
-        };
+        let row = Row { port: 61000, uid: 998, inode: 52871, drops: 829 };
         assert_eq!(rows(table).collect::<Vec<_>>(), [row]);
     }
 }

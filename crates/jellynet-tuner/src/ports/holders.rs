@@ -56,30 +56,20 @@ impl fmt::Display for PortHolder {
 /// Looks up who holds these ports. Slow (it may read every process), so only for an error.
 pub(super) fn look_up(ports: &[u16]) -> Vec<PortHolder> {
     let tables = ["/proc/thread-self/net/udp", "/proc/thread-self/net/udp6"];
-    let text: String = tables
-        .iter()
-        .filter_map(|t| fs::read_to_string(t).ok())
-        .collect();
-    let held: HashMap<u16, (u32, u64)> = rows(&text)
-        .map(|row| (row.port, (row.uid, row.inode)))
-        .collect();
+    let text: String = tables.iter().filter_map(|t| fs::read_to_string(t).ok()).collect();
+    let held: HashMap<u16, (u32, u64)> =
+        rows(&text).map(|row| (row.port, (row.uid, row.inode))).collect();
     let owners = processes();
     let holder = |port: &u16| {
         let Some((uid, inode)) = held.get(port) else {
             return Holder::Unknown;
         };
         match owners.get(inode) {
-            Some((pid, name)) => Holder::Process {
-                pid: *pid,
-                name: name.clone(),
-            },
+            Some((pid, name)) => Holder::Process { pid: *pid, name: name.clone() },
             None => Holder::User { uid: *uid },
         }
     };
-    let holders = ports.iter().map(|port| PortHolder {
-        port: *port,
-        holder: holder(port),
-    });
+    let holders = ports.iter().map(|port| PortHolder { port: *port, holder: holder(port) });
     holders.collect()
 }
 
@@ -91,11 +81,7 @@ fn processes() -> HashMap<u64, (u32, String)> {
             continue;
         };
         let mut name = None;
-        for fd in fs::read_dir(entry.path().join("fd"))
-            .into_iter()
-            .flatten()
-            .flatten()
-        {
+        for fd in fs::read_dir(entry.path().join("fd")).into_iter().flatten().flatten() {
             let Ok(link) = fs::read_link(fd.path()) else {
                 continue;
             };
@@ -113,8 +99,5 @@ fn processes() -> HashMap<u64, (u32, String)> {
 }
 
 fn socket_inode(link: &str) -> Option<u64> {
-    link.strip_prefix("socket:[")?
-        .strip_suffix(']')?
-        .parse()
-        .ok()
+    link.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
 }

@@ -48,17 +48,9 @@ impl TunerPorts {
     /// Leases by this policy in an order that depends on the seed only.
     #[must_use]
     pub fn with_seed(policy: PortPolicy, seed: u64) -> Self {
-        let state = State {
-            random: Random::new(seed),
-            leased: BTreeMap::new(),
-            resting: BTreeMap::new(),
-        };
-        Self {
-            shared: Arc::new(Shared {
-                policy,
-                state: Mutex::new(state),
-            }),
-        }
+        let state =
+            State { random: Random::new(seed), leased: BTreeMap::new(), resting: BTreeMap::new() };
+        Self { shared: Arc::new(Shared { policy, state: Mutex::new(state) }) }
     }
 
     /// The policy.
@@ -132,18 +124,14 @@ impl TunerPorts {
         let now = Instant::now();
         let policy = &self.shared.policy;
         let mut state = self.shared.state();
-        state
-            .resting
-            .retain(|_, since| now.duration_since(*since) < policy.quarantine);
+        state.resting.retain(|_, since| now.duration_since(*since) < policy.quarantine);
         let random = state.random.next_u32();
         let resting = state.resting.clone();
         drop(state);
         let allowed = |port: &u16| policy.range.contains(port) && !policy.skip.contains(port);
         let mut last: Vec<_> = resting.keys().copied().filter(allowed).collect();
         last.sort_by_key(|port| resting.get(port).copied());
-        candidates(policy, random)
-            .filter(move |port| !resting.contains_key(port))
-            .chain(last)
+        candidates(policy, random).filter(move |port| !resting.contains_key(port)).chain(last)
     }
 
     fn try_port(
@@ -180,11 +168,7 @@ impl TunerPorts {
         state.leased.insert(port, label.to_owned());
         state.resting.remove(&port);
         drop(state);
-        Ok(Reservation {
-            shared: Arc::clone(&self.shared),
-            port,
-            rests: true,
-        })
+        Ok(Reservation { shared: Arc::clone(&self.shared), port, rests: true })
     }
 
     fn lease_of(
@@ -233,17 +217,10 @@ impl TunerPorts {
     fn exhausted(&self, at: IpAddr, refused: &Refused) -> PortError {
         let ours = refused.ours.iter().map(|(port, label)| PortHolder {
             port: *port,
-            holder: Holder::Ours {
-                label: label.clone(),
-            },
+            holder: Holder::Ours { label: label.clone() },
         });
         let mut sample: Vec<_> = ours.take(NAMED).collect();
-        let others: Vec<u16> = refused
-            .others
-            .iter()
-            .take(NAMED - sample.len())
-            .copied()
-            .collect();
+        let others: Vec<u16> = refused.others.iter().take(NAMED - sample.len()).copied().collect();
         if !others.is_empty() {
             sample.extend(look_up(&others));
         }

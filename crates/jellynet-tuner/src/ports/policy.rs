@@ -38,10 +38,7 @@ impl PortPolicy {
     /// The defaults with this range.
     #[must_use]
     pub fn in_range(range: RangeInclusive<u16>) -> Self {
-        Self {
-            range,
-            ..Self::default()
-        }
+        Self { range, ..Self::default() }
     }
 }
 

@@ -34,9 +34,7 @@ impl RxOptions {
         let datagrams = bits.div_ceil(u128::from(DATAGRAM_BITS));
         // Linux grants twice what is asked, and charges CHARGE against that.
         let bytes = datagrams.saturating_mul(u128::from(CHARGE)) / 2 + 1;
-        Self {
-            buffer: usize::try_from(bytes).unwrap_or(usize::MAX).min(1 << 30),
-        }
+        Self { buffer: usize::try_from(bytes).unwrap_or(usize::MAX).min(1 << 30) }
     }
 }
 
@@ -68,11 +66,8 @@ impl Granted {
     /// Whether the system granted less than was asked for.
     #[must_use]
     pub const fn is_clamped(&self) -> bool {
-        let whole = if cfg!(target_os = "linux") {
-            self.asked.saturating_mul(2)
-        } else {
-            self.asked
-        };
+        let whole =
+            if cfg!(target_os = "linux") { self.asked.saturating_mul(2) } else { self.asked };
         self.got < whole
     }
 
@@ -97,10 +92,7 @@ pub(super) fn grant(socket: &Socket, options: RxOptions) -> io::Result<Granted> 
     while socket.set_recv_buffer_size(ask).is_err() && ask > 1 << 16 {
         ask /= 2;
     }
-    Ok(Granted {
-        asked: options.buffer,
-        got: socket.recv_buffer_size()?,
-    })
+    Ok(Granted { asked: options.buffer, got: socket.recv_buffer_size()? })
 }
 
 #[cfg(test)]
@@ -109,15 +101,10 @@ mod tests {
 
     #[test]
     fn a_buffer_is_told_in_time_of_stream() {
-        for (got, datagrams, millis) in [
-            (212_992, 92, 49),
-            (2_097_152, 909, 493),
-            (8_388_608, 3639, 1975),
-        ] {
-            let granted = Granted {
-                asked: got / 2,
-                got,
-            };
+        for (got, datagrams, millis) in
+            [(212_992, 92, 49), (2_097_152, 909, 493), (8_388_608, 3639, 1975)]
+        {
+            let granted = Granted { asked: got / 2, got };
             assert_eq!(granted.datagrams(), datagrams);
             let held = granted.holds(19_390_000).as_millis();
             assert!(held.abs_diff(millis) <= 2, "{held}");
@@ -129,15 +116,9 @@ mod tests {
     fn asking_for_a_stall_gives_a_buffer_that_holds_it() {
         let stall = Duration::from_millis(500);
         let options = RxOptions::for_stall(20_000_000, stall);
-        let granted = Granted {
-            asked: options.buffer,
-            got: options.buffer * 2,
-        };
+        let granted = Granted { asked: options.buffer, got: options.buffer * 2 };
         assert!(granted.holds(20_000_000) >= stall);
         assert!(granted.holds(20_000_000) < stall + Duration::from_millis(5));
-        assert_eq!(
-            RxOptions::for_stall(u64::MAX, Duration::MAX).buffer,
-            1 << 30
-        );
+        assert_eq!(RxOptions::for_stall(u64::MAX, Duration::MAX).buffer, 1 << 30);
     }
 }

@@ -41,10 +41,7 @@ impl AssemblerConfig {
     /// The defaults, for the tuner at this address.
     #[must_use]
     pub fn from_source(source: IpAddr) -> Self {
-        Self {
-            source: Some(source),
-            ..Self::default()
-        }
+        Self { source: Some(source), ..Self::default() }
     }
 }
 
@@ -135,10 +132,7 @@ impl Assembler {
     /// When [`handle_timeout`](Self::handle_timeout) is due.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.patience_ends(), self.out.due()]
-            .into_iter()
-            .flatten()
-            .min()
+        [self.patience_ends(), self.out.due()].into_iter().flatten().min()
     }
 
     /// The next batch that is full or old enough.
@@ -181,9 +175,7 @@ impl Assembler {
             self.out.stats.bad_size += 1;
             return false;
         }
-        let synced = payload
-            .chunks_exact(PACKET)
-            .all(|p| p.first() == Some(&SYNC));
+        let synced = payload.chunks_exact(PACKET).all(|p| p.first() == Some(&SYNC));
         self.out.stats.bad_sync += u64::from(!synced);
         synced
     }
@@ -216,9 +208,7 @@ impl Assembler {
         while let Some(released) = self.order.release(all) {
             if released.lost > 0 {
                 self.out.stats.rtp_lost += u64::from(released.lost);
-                self.out.interrupt(Gap::Lost {
-                    datagrams: released.lost,
-                });
+                self.out.interrupt(Gap::Lost { datagrams: released.lost });
             }
             self.out.append(now, self.order.slot(&released));
         }

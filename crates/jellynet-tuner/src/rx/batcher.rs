@@ -56,9 +56,9 @@ impl Batcher {
         self.cut();
         self.continuity.restart();
         self.gap = Some(match (self.gap, gap) {
-            (Some(Gap::Lost { datagrams: a }), Gap::Lost { datagrams: b }) => Gap::Lost {
-                datagrams: a.saturating_add(b),
-            },
+            (Some(Gap::Lost { datagrams: a }), Gap::Lost { datagrams: b }) => {
+                Gap::Lost { datagrams: a.saturating_add(b) }
+            }
             (Some(Gap::Restart), _) => Gap::Restart,
             (_, gap) => gap,
         });

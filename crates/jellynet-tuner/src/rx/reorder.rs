@@ -113,20 +113,12 @@ impl Reorder {
                 let length = std::mem::take(&mut slot.length);
                 self.waiting -= 1;
                 self.advance(true);
-                return Some(Released {
-                    lost,
-                    index,
-                    length,
-                });
+                return Some(Released { lost, index, length });
             }
             let too_far = self.highest.wrapping_sub(self.expected);
             let give_up = (WINDOW..0x8000).contains(&too_far) || (all && self.waiting > 0);
             if !give_up {
-                return (lost > 0).then_some(Released {
-                    lost,
-                    index,
-                    length: 0,
-                });
+                return (lost > 0).then_some(Released { lost, index, length: 0 });
             }
             lost += 1;
             self.advance(false);
@@ -167,20 +159,16 @@ impl Reorder {
     fn store(&mut self, sequence: u16, payload: &[u8]) -> Offer {
         let index = self.index(sequence);
         let start = index * SLOT;
-        let (Some(slot), Some(data)) = (
-            self.slots.get_mut(index),
-            self.data.get_mut(start..start + payload.len().min(SLOT)),
-        ) else {
+        let (Some(slot), Some(data)) =
+            (self.slots.get_mut(index), self.data.get_mut(start..start + payload.len().min(SLOT)))
+        else {
             return Offer::Late;
         };
         if slot.length > 0 && slot.sequence == sequence {
             return Offer::Duplicate;
         }
         data.copy_from_slice(payload.get(..data.len()).unwrap_or_default());
-        *slot = Slot {
-            sequence,
-            length: data.len(),
-        };
+        *slot = Slot { sequence, length: data.len() };
         self.waiting += 1;
         if is_after(sequence, self.highest) {
             self.highest = sequence;

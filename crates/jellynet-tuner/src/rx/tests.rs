@@ -47,9 +47,7 @@ impl Bench {
 
     /// The first `count` packets of a stream that begins at `first`.
     fn stream(&mut self, first: u16, count: u16) -> Vec<Vec<u8>> {
-        (0..count)
-            .map(|n| self.packet(first.wrapping_add(n), 1))
-            .collect()
+        (0..count).map(|n| self.packet(first.wrapping_add(n), 1)).collect()
     }
 
     fn feed(&mut self, datagrams: &[Vec<u8>]) {
@@ -65,11 +63,7 @@ impl Bench {
         self.rx.flush(self.now);
         let batches: Vec<_> = std::iter::from_fn(|| self.rx.poll_batch()).collect();
         assert_eq!(self.rx.poll_timeout(), None);
-        assert!(
-            batches
-                .iter()
-                .all(|b| !b.data.is_empty() && b.data.len() % PACKET == 0)
-        );
+        assert!(batches.iter().all(|b| !b.data.is_empty() && b.data.len() % PACKET == 0));
         (self.rx.stats(), batches)
     }
 }
@@ -97,10 +91,7 @@ fn every_lost_datagram_is_counted_once_and_marks_a_batch() {
     let (stats, batches) = bench.finish();
     assert_eq!((stats.rtp_lost, stats.network_lost()), (9, 9));
     assert_eq!(stats.continuity_errors, 0, "one loss is not counted twice");
-    assert_eq!(
-        (stats.rtp_late, stats.rtp_reordered, stats.rtp_duplicate),
-        (0, 0, 0)
-    );
+    assert_eq!((stats.rtp_late, stats.rtp_reordered, stats.rtp_duplicate), (0, 0, 0));
     let gaps: Vec<_> = batches.iter().filter_map(|b| b.gap_before).collect();
     assert_eq!(gaps, [Gap::Lost { datagrams: 1 }; 9]);
     assert_eq!(stats.packets, 7 * 991);
@@ -115,11 +106,7 @@ fn a_long_outage_is_counted_in_full() {
         stream.extend(behind);
         bench.feed(&stream);
         let (stats, _) = bench.finish();
-        assert_eq!(
-            (stats.rtp_lost, stats.packets),
-            (u64::from(lost), 7 * 60),
-            "{lost}"
-        );
+        assert_eq!((stats.rtp_lost, stats.packets), (u64::from(lost), 7 * 60), "{lost}");
     }
 }
 
@@ -148,10 +135,7 @@ fn a_duplicate_is_dropped_and_a_late_one_too() {
     stream.insert(20, stream[18].clone());
     bench.feed(&stream);
     let (stats, _) = bench.finish();
-    assert_eq!(
-        (stats.rtp_lost, stats.rtp_late, stats.rtp_duplicate),
-        (1, 1, 1)
-    );
+    assert_eq!((stats.rtp_lost, stats.rtp_late, stats.rtp_duplicate), (1, 1, 1));
     assert_eq!(stats.packets, 7 * 199);
 }
 
@@ -163,9 +147,7 @@ fn a_slow_stream_does_not_wait_for_a_packet_that_never_comes() {
     bench.feed(&stream);
     let due = bench.rx.poll_timeout().unwrap();
     assert!(due <= bench.now + Duration::from_millis(50));
-    bench
-        .rx
-        .handle_timeout(bench.now + Duration::from_millis(50));
+    bench.rx.handle_timeout(bench.now + Duration::from_millis(50));
     assert_eq!(bench.rx.stats().packets, 14);
 }
 
@@ -173,11 +155,7 @@ fn a_slow_stream_does_not_wait_for_a_packet_that_never_comes() {
 fn a_reboot_is_a_new_beginning_and_no_loss() {
     let mut bench = Bench::new();
     let mut stream = bench.stream(1_000, 50);
-    stream.extend(
-        (0..50)
-            .map(|n| bench.packet(40_000 + n, 2))
-            .collect::<Vec<_>>(),
-    );
+    stream.extend((0..50).map(|n| bench.packet(40_000 + n, 2)).collect::<Vec<_>>());
     bench.feed(&stream);
     let (stats, batches) = bench.finish();
     assert_eq!((stats.restarts, stats.rtp_lost, stats.packets), (1, 0, 700));
@@ -188,10 +166,7 @@ fn a_reboot_is_a_new_beginning_and_no_loss() {
     stream.extend(bench.stream(0, 50));
     bench.feed(&stream);
     let (stats, _) = bench.finish();
-    assert_eq!(
-        (stats.restarts, stats.rtp_late, stats.packets),
-        (1, 1, 7 * 99)
-    );
+    assert_eq!((stats.restarts, stats.rtp_late, stats.packets), (1, 1, 7 * 99));
 }
 
 #[test]
@@ -201,14 +176,8 @@ fn plain_stream_is_recognised_and_judged_by_its_counters() {
     stream.remove(40);
     bench.feed(&stream);
     let (stats, _) = bench.finish();
-    assert_eq!(
-        (stats.packets, stats.continuity_errors, stats.rtp_lost),
-        (693, 1, 0)
-    );
-    assert_eq!(
-        bench.rx.continuity_by_pid().collect::<Vec<_>>(),
-        [(0x100, 1)]
-    );
+    assert_eq!((stats.packets, stats.continuity_errors, stats.rtp_lost), (693, 1, 0));
+    assert_eq!(bench.rx.continuity_by_pid().collect::<Vec<_>>(), [(0x100, 1)]);
 }
 
 #[test]
@@ -224,10 +193,7 @@ fn strangers_and_rubbish_are_counted_apart() {
     long.extend([0x47; PACKET]);
     bench.feed(&[unsynced, long]);
     let (stats, batches) = bench.finish();
-    assert_eq!(
-        (stats.foreign_source, stats.bad_size, stats.bad_sync),
-        (1, 3, 3)
-    );
+    assert_eq!((stats.foreign_source, stats.bad_size, stats.bad_sync), (1, 3, 3));
     assert!(batches.is_empty());
 }
 
@@ -257,11 +223,7 @@ fn buffers_are_used_again_while_readers_keep_up() {
             }
         }
     }
-    assert!(
-        bench.rx.buffers_allocated() <= 12,
-        "{}",
-        bench.rx.buffers_allocated()
-    );
+    assert!(bench.rx.buffers_allocated() <= 12, "{}", bench.rx.buffers_allocated());
 }
 
 #[test]

@@ -25,21 +25,15 @@ impl StreamBody {
     /// Everything that comes from the tuner, until the body is dropped.
     #[must_use]
     pub fn streaming(stream: TunerStream) -> Self {
-        Self {
-            content: Content::Stream(Box::new(stream)),
-        }
+        Self { content: Content::Stream(Box::new(stream)) }
     }
 
     pub(super) fn text(text: String) -> Self {
-        Self {
-            content: Content::Text(text.into()),
-        }
+        Self { content: Content::Text(text.into()) }
     }
 
     pub(super) const fn empty() -> Self {
-        Self {
-            content: Content::Done,
-        }
+        Self { content: Content::Done }
     }
 }
 

@@ -69,11 +69,7 @@ impl Default for SimConfig {
                     "8vsb",
                     [(3, "5.1", "KTST-HD"), (4, "5.2", "KTST-SD")],
                 ),
-                SimChannel::new(
-                    189_000_000,
-                    "8vsb",
-                    [(1, "9.1", "KSIM"), (2, "9.2", "KSIM-2")],
-                ),
+                SimChannel::new(189_000_000, "8vsb", [(1, "9.1", "KSIM"), (2, "9.2", "KSIM-2")]),
             ],
             lock_expiry: Duration::from_secs(30),
             keepalive_timeout: None,
@@ -88,12 +84,7 @@ impl SimConfig {
     /// A device on this address of the loopback network, with ports that the system picks.
     #[must_use]
     pub fn on_loopback(address: IpAddr) -> Self {
-        Self {
-            address,
-            port: 0,
-            stream_port: 0,
-            ..Self::default()
-        }
+        Self { address, port: 0, stream_port: 0, ..Self::default() }
     }
 }
 
@@ -121,9 +112,7 @@ impl SimChannel {
         Self {
             frequency,
             modulation: modulation.to_owned(),
-            programs: programs
-                .map(|(n, c, name)| (n, c.to_owned(), name.to_owned()))
-                .collect(),
+            programs: programs.map(|(n, c, name)| (n, c.to_owned(), name.to_owned())).collect(),
         }
     }
 }

@@ -85,9 +85,7 @@ async fn send(stream: &mut TcpStream, reply: &GetSetReply, faults: &Faults) -> i
     }
     if faults.cut_off {
         let half = packet.len() / 2;
-        stream
-            .write_all(packet.get(..half).unwrap_or_default())
-            .await?;
+        stream.write_all(packet.get(..half).unwrap_or_default()).await?;
         return Ok(false);
     }
     if faults.two_replies {
@@ -112,17 +110,12 @@ fn with_unknown_tags(packet: &[u8]) -> Result<Bytes, Box<dyn std::error::Error +
         let tlv = tlv?;
         payload = payload.bytes(tlv.tag, tlv.value).bytes(0x7F, b"future");
     }
-    let frame = Frame {
-        kind: frame.kind,
-        payload: payload.finish()?,
-    };
+    let frame = Frame { kind: frame.kind, payload: payload.finish()? };
     Ok(frame.encode()?)
 }
 
 fn ending_in_a_length() -> Result<Bytes, crate::wire::EncodeError> {
-    let frame = Frame {
-        kind: PacketType::GETSET_REPLY,
-        payload: Bytes::from_static(&[0x04, 0x85]),
-    };
+    let frame =
+        Frame { kind: PacketType::GETSET_REPLY, payload: Bytes::from_static(&[0x04, 0x85]) };
     frame.encode()
 }

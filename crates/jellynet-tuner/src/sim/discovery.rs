@@ -30,9 +30,7 @@ pub(super) fn join(socket: &UdpSocket, index: u32) -> io::Result<()> {
     if socket.local_addr()?.is_ipv4() {
         return Ok(());
     }
-    GROUPS
-        .iter()
-        .try_for_each(|group| socket.join_multicast_v6(group, index))
+    GROUPS.iter().try_for_each(|group| socket.join_multicast_v6(group, index))
 }
 
 pub(super) async fn answer(shared: Arc<Shared>, socket: UdpSocket) {

@@ -21,19 +21,12 @@ pub(super) struct Source {
 impl Source {
     pub(super) fn new(packets: Option<Bytes>) -> Self {
         let given = packets.filter(|p| p.len() >= PACKET && p.first() == Some(&SYNC));
-        Self {
-            packets: given.unwrap_or_else(synthetic),
-            position: 0,
-            counters: vec![0; 0x2000],
-        }
+        Self { packets: given.unwrap_or_else(synthetic), position: 0, counters: vec![0; 0x2000] }
     }
 
     pub(super) fn next_packet(&mut self) -> [u8; PACKET] {
         let (packets, _) = self.packets.as_chunks::<PACKET>();
-        let mut packet = packets
-            .get(self.position)
-            .copied()
-            .unwrap_or([0xFF; PACKET]);
+        let mut packet = packets.get(self.position).copied().unwrap_or([0xFF; PACKET]);
         self.position = (self.position + 1) % packets.len().max(1);
         let [_, high, low, control, ..] = &mut packet;
         let pid = u16::from_be_bytes([*high & 0x1F, *low]);
@@ -68,13 +61,8 @@ fn synthetic() -> Bytes {
 fn packet(pid: u16, start: bool, content: &[u8]) -> [u8; PACKET] {
     let mut packet = [0xFF; PACKET];
     let [high, low] = (pid | if start { 0x4000 } else { 0 }).to_be_bytes();
-    let bytes = [SYNC, high, low, 0x10]
-        .into_iter()
-        .chain(content.iter().copied());
-    packet
-        .iter_mut()
-        .zip(bytes)
-        .for_each(|(to, from)| *to = from);
+    let bytes = [SYNC, high, low, 0x10].into_iter().chain(content.iter().copied());
+    packet.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
     packet
 }
 
@@ -103,11 +91,7 @@ fn pmt() -> Vec<u8> {
 fn crc32_mpeg(bytes: &[u8]) -> u32 {
     bytes.iter().fold(u32::MAX, |crc, byte| {
         (0..8).fold(crc ^ (u32::from(*byte) << 24), |crc, _| {
-            if crc & 0x8000_0000 == 0 {
-                crc << 1
-            } else {
-                (crc << 1) ^ 0x04C1_1DB7
-            }
+            if crc & 0x8000_0000 == 0 { crc << 1 } else { (crc << 1) ^ 0x04C1_1DB7 }
         })
     })
 }

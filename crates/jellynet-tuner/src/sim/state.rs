@@ -138,10 +138,7 @@ impl State {
             return None;
         }
         tuner.signal(config)?;
-        Some(Sending {
-            target: tuner.target?,
-            generation: tuner.generation,
-        })
+        Some(Sending { target: tuner.target?, generation: tuner.generation })
     }
 
     pub(super) fn keepalive(&mut self, from: SocketAddr, now: Instant) {

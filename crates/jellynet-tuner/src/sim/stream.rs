@@ -91,11 +91,7 @@ struct Stream {
 impl Stream {
     fn begin(shared: &Shared, sending: Sending, tuner: u8, now: Instant) -> io::Result<Self> {
         let state = shared.lock();
-        let port = if state.config.random_source_port {
-            0
-        } else {
-            state.stream_port
-        };
+        let port = if state.config.random_source_port { 0 } else { state.stream_port };
         let socket = stream_socket(SocketAddr::new(sending.target.from, port))?;
         // Connected, so that an ICMP answer becomes an error.
         socket.connect(sending.target.to)?;

@@ -98,11 +98,7 @@ impl Tuner {
             self.lock = None;
         }
         let silent = now.duration_since(self.keepalive);
-        if self.sending
-            && config
-                .keepalive_timeout
-                .is_some_and(|limit| silent >= limit)
-        {
+        if self.sending && config.keepalive_timeout.is_some_and(|limit| silent >= limit) {
             self.stop(3);
         }
     }

@@ -43,17 +43,11 @@ pub(super) fn get(config: &SimConfig, tuner: &Tuner, variable: &str) -> Answer {
             None => "none".into(),
         },
         "lockkey" => {
-            let owner = config
-                .faults
-                .locked_by
-                .or_else(|| tuner.lock.map(|lock| lock.owner));
+            let owner = config.faults.locked_by.or_else(|| tuner.lock.map(|lock| lock.owner));
             owner.map_or_else(|| "none".into(), |owner| owner.to_string())
         }
         "status" => status(config, tuner),
-        "vstatus" => format!(
-            "vch={} name= auth=unspecified cci=none",
-            tuner.virtual_channel
-        ),
+        "vstatus" => format!("vch={} name= auth=unspecified cci=none", tuner.virtual_channel),
         "streaminfo" => streaminfo(config, tuner),
         "plpinfo" => "none".into(),
         "debug" => {
@@ -79,9 +73,7 @@ pub(super) fn set(
     match variable {
         "channel" => {
             let valid = value == "none"
-                || value
-                    .split_once(':')
-                    .is_some_and(|(_, n)| n.parse::<u32>().is_ok());
+                || value.split_once(':').is_some_and(|(_, n)| n.parse::<u32>().is_ok());
             if !valid {
                 return Err("invalid channel".into());
             }
@@ -90,10 +82,7 @@ pub(super) fn set(
             tuner.program = "none".into();
         }
         "vchannel" => {
-            let known = config
-                .channels
-                .iter()
-                .find(|c| c.programs.iter().any(|p| p.1 == value));
+            let known = config.channels.iter().find(|c| c.programs.iter().any(|p| p.1 == value));
             let channel = known.ok_or("unknown virtual channel")?;
             tuner.channel = format!("{}:{}", channel.modulation, channel.frequency);
             tuner.virtual_channel = value;

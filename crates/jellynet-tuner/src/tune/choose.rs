@@ -56,10 +56,7 @@ impl Opening<'_> {
                 // The device has fewer tuners than it was asked for.
                 Err(ControlError::UnknownVariable { .. }) if !busy.is_empty() => continue,
                 Err(ControlError::UnknownVariable { .. }) => {
-                    return Err(OpenError::NoSuchTuner {
-                        device: address,
-                        tuner,
-                    });
+                    return Err(OpenError::NoSuchTuner { device: address, tuner });
                 }
                 Err(error) => return Err(OpenError::Control(error)),
             }
@@ -83,12 +80,7 @@ impl Opening<'_> {
         device: DeviceId,
         tuner: u8,
     ) -> Result<TunerLock, Refusal> {
-        let held = HeldLock {
-            device,
-            address: control.device(),
-            tuner,
-            key: self.key,
-        };
+        let held = HeldLock { device, address: control.device(), tuner, key: self.key };
         let locked = TunerLock::acquire(control, Arc::clone(self.journal), held).await;
         locked.map_err(|refused| match refused {
             (OpenError::Control(ControlError::Locked { owner, .. }), Some(back)) => {
@@ -121,9 +113,7 @@ async fn busy_reason(control: &mut Control, tuner: u8) -> Result<Option<BusyReas
     }
     let status = control.get(&format!("/tuner{tuner}/status")).await?;
     let status = TunerStatus::parse(&status);
-    Ok((!status.is_idle()).then_some(BusyReason::Tuned {
-        channel: status.channel,
-    }))
+    Ok((!status.is_idle()).then_some(BusyReason::Tuned { channel: status.channel }))
 }
 
 fn is_none(value: &str) -> bool {

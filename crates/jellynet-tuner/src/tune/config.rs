@@ -74,10 +74,7 @@ impl TuneRequest {
     /// The channel, on any tuner.
     #[must_use]
     pub const fn new(channel: Channel) -> Self {
-        Self {
-            channel,
-            tuner: None,
-        }
+        Self { channel, tuner: None }
     }
 
     /// The same channel on this tuner.

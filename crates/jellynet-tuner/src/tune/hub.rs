@@ -51,12 +51,8 @@ impl Hub {
             idle: Notify::new(),
             limit,
         });
-        let subscription = Subscription {
-            hub: Arc::clone(&hub),
-            next: 0,
-            lagged: 0,
-            finished: false,
-        };
+        let subscription =
+            Subscription { hub: Arc::clone(&hub), next: 0, lagged: 0, finished: false };
         (hub, subscription)
     }
 
@@ -69,12 +65,7 @@ impl Hub {
         state.readers += 1;
         let next = state.first + state.ring.len() as u64;
         drop(state);
-        Some(Subscription {
-            hub: Arc::clone(self),
-            next,
-            lagged: 0,
-            finished: false,
-        })
+        Some(Subscription { hub: Arc::clone(self), next, lagged: 0, finished: false })
     }
 
     /// Gives a batch to every reader; the oldest ones go when there are too many bytes.
@@ -157,11 +148,7 @@ impl Subscription {
         }
         match &state.end {
             None => {
-                if !state
-                    .waiting
-                    .iter()
-                    .any(|waker| waker.will_wake(cx.waker()))
-                {
+                if !state.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
                     state.waiting.push(cx.waker().clone());
                 }
                 Poll::Pending
@@ -230,10 +217,7 @@ mod tests {
     fn a_slow_reader_loses_the_oldest_and_is_told_how_many() {
         let (hub, mut slow) = Hub::new(3 * 188);
         (0..10).for_each(|n| hub.publish(batch(n)));
-        assert_eq!(
-            read(&mut slow),
-            Poll::Ready(Some((7, Some(Gap::Lagged { batches: 7 }))))
-        );
+        assert_eq!(read(&mut slow), Poll::Ready(Some((7, Some(Gap::Lagged { batches: 7 })))));
         assert_eq!(read(&mut slow), Poll::Ready(Some((8, None))));
         assert_eq!(slow.lagged(), 7);
     }

@@ -37,11 +37,7 @@ impl TunerLock {
         }
         // Before the question goes out: if this future is dropped meanwhile, or the answer is
         // lost, dropping the lock releases what may have been taken.
-        let mut lock = Self {
-            control: None,
-            held,
-            journal,
-        };
+        let mut lock = Self { control: None, held, journal };
         let held = lock.held.clone();
         let answer = ask_for_lock(lock.control.insert(control), &held).await;
         match answer {
@@ -90,17 +86,13 @@ impl TunerLock {
     pub(super) async fn renew(&mut self) -> Result<(), ControlError> {
         let name = format!("/tuner{}/lockkey", self.held.tuner);
         let key = self.held.key;
-        self.control()
-            .set(&name, &key.to_string(), None)
-            .await
-            .map(drop)
+        self.control().set(&name, &key.to_string(), None).await.map(drop)
     }
 
     /// The session; it connects anew where it was taken away.
     pub(super) fn control(&mut self) -> &mut Control {
         let device = self.held.address;
-        self.control
-            .get_or_insert_with(|| Control::new(device, ControlOptions::default()))
+        self.control.get_or_insert_with(|| Control::new(device, ControlOptions::default()))
     }
 
     /// Stops the stream and gives the tuner back.
@@ -237,27 +229,18 @@ pub(super) async fn recover(
         Ok(Err(_)) | Err(_) => RecoverOutcome::Unreachable,
     };
     strike(journal, &held).await;
-    Recovered {
-        device: held.device,
-        address: held.address,
-        tuner: held.tuner,
-        outcome,
-    }
+    Recovered { device: held.device, address: held.address, tuner: held.tuner, outcome }
 }
 
 async fn reclaim(control: &mut Control, held: &HeldLock) -> Result<RecoverOutcome, ControlError> {
-    let owner = control
-        .get(&format!("/tuner{}/lockkey", held.tuner))
-        .await?;
+    let owner = control.get(&format!("/tuner{}/lockkey", held.tuner)).await?;
     if owner == "none" {
         // Somebody may use it without a lock.
         return Ok(RecoverOutcome::NotOurs);
     }
     // Setting our own lock anew proves that it is ours: any other key is refused.
     let name = format!("/tuner{}/lockkey", held.tuner);
-    control
-        .set(&name, &held.key.to_string(), Some(held.key))
-        .await?;
+    control.set(&name, &held.key.to_string(), Some(held.key)).await?;
     let_go(control, held).await?;
     Ok(RecoverOutcome::Released)
 }

@@ -55,9 +55,7 @@ impl Opening<'_> {
         device: &Device,
         request: &TuneRequest,
     ) -> Result<TunerStream, Failed> {
-        let address = device
-            .address()
-            .ok_or(OpenError::NoAddress { device: device.id })?;
+        let address = device.address().ok_or(OpenError::NoAddress { device: device.id })?;
         let control = Control::new(address, self.config.control);
         let lease = self.lease(device, request, address)?;
         let mut lock = self.lock(device, request.tuner, control).await?;
@@ -99,11 +97,7 @@ impl Opening<'_> {
         let socket = Arc::new(UdpSocket::from_std(socket).map_err(OpenError::Socket)?);
         let mut to = lock.device();
         to.set_port(self.config.keepalive_port);
-        let keepalive = Keepalive {
-            to,
-            key: lock.key(),
-            every: self.config.keepalive,
-        };
+        let keepalive = Keepalive { to, key: lock.key(), every: self.config.keepalive };
         keepalive.begin(&socket).await;
         let transport = set_target(lock, target).await?;
         let (hub, subscription) = Hub::new(self.config.reader_lag);
@@ -139,17 +133,11 @@ impl Opening<'_> {
             return Ok(Receiver::single());
         }
         let aggregated = super::pump::gro::Aggregated::new(socket);
-        aggregated
-            .map(Receiver::Aggregated)
-            .map_err(OpenError::Socket)
+        aggregated.map(Receiver::Aggregated).map_err(OpenError::Socket)
     }
 
     #[cfg(not(feature = "gro"))]
-    #[expect(
-        clippy::unused_self,
-        clippy::unnecessary_wraps,
-        reason = "the other one needs them"
-    )]
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "the other one needs them")]
     fn receiver(&self, _: &UdpSocket) -> Result<Receiver, OpenError> {
         Ok(Receiver::single())
     }
@@ -266,10 +254,9 @@ pub(super) async fn set_channel(lock: &mut TunerLock, channel: &Channel) -> Resu
 
 pub(super) async fn set_program(lock: &mut TunerLock, channel: &Channel) -> Result<(), OpenError> {
     match channel {
-        Channel::Physical {
-            program: Some(program),
-            ..
-        } => set(lock, "program", &program.to_string()).await,
+        Channel::Physical { program: Some(program), .. } => {
+            set(lock, "program", &program.to_string()).await
+        }
         Channel::Physical { program: None, .. } | Channel::Virtual { .. } => Ok(()),
     }
 }
@@ -294,11 +281,7 @@ pub(super) async fn set_target(
 async fn set(lock: &mut TunerLock, variable: &'static str, value: &str) -> Result<(), OpenError> {
     lock.set(variable, value).await.map_err(|source| {
         if source.is_refusal() {
-            OpenError::Rejected {
-                variable,
-                value: value.to_owned(),
-                source: Box::new(source),
-            }
+            OpenError::Rejected { variable, value: value.to_owned(), source: Box::new(source) }
         } else {
             OpenError::Control(source)
         }

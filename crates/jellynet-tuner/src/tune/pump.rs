@@ -65,10 +65,7 @@ impl Receiver {
             Self::Single(buffer) => {
                 for _ in 0..BURST {
                     let (length, from) = socket.try_recv_from(buffer.as_mut_slice())?;
-                    take(
-                        unmapped(from.ip()),
-                        buffer.get(..length).unwrap_or_default(),
-                    );
+                    take(unmapped(from.ip()), buffer.get(..length).unwrap_or_default());
                 }
                 Ok(())
             }
@@ -169,10 +166,7 @@ pub(super) mod gro {
 
     impl Aggregated {
         pub(in super::super) fn new(socket: &UdpSocket) -> io::Result<Self> {
-            Ok(Self {
-                state: UdpSocketState::new(socket.into())?,
-                buffers: vec![0; BATCH << 16],
-            })
+            Ok(Self { state: UdpSocketState::new(socket.into())?, buffers: vec![0; BATCH << 16] })
         }
 
         pub(super) fn drain(

@@ -33,9 +33,7 @@ impl Opening<'_> {
         numbers: impl IntoIterator<Item = u16>,
         mut report: impl FnMut(ScanStep),
     ) -> Result<(), OpenError> {
-        let address = device
-            .address()
-            .ok_or(OpenError::NoAddress { device: device.id })?;
+        let address = device.address().ok_or(OpenError::NoAddress { device: device.id })?;
         let control = Control::new(address, self.config.control);
         let mut lock = self.lock(device, None, control).await?;
         let mut outcome = Ok(());
@@ -71,16 +69,8 @@ impl Opening<'_> {
                 break status;
             }
         };
-        let programs = if status.is_locked() {
-            programs(lock).await?
-        } else {
-            Vec::new()
-        };
-        Ok(Some(ScanStep {
-            number,
-            status,
-            programs,
-        }))
+        let programs = if status.is_locked() { programs(lock).await? } else { Vec::new() };
+        Ok(Some(ScanStep { number, status, programs }))
     }
 }
 

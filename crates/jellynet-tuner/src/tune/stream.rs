@@ -83,28 +83,15 @@ impl Shared {
         status: TunerStatus,
         released: watch::Receiver<bool>,
     ) -> Self {
-        let account = Account {
-            stats: RxStats::default(),
-            status,
-            by_pid: Vec::new(),
-        };
-        Self {
-            info,
-            hub,
-            account: Mutex::new(account),
-            drops: Mutex::new(drops),
-            released,
-        }
+        let account = Account { stats: RxStats::default(), status, by_pid: Vec::new() };
+        Self { info, hub, account: Mutex::new(account), drops: Mutex::new(drops), released }
     }
 
     /// Takes over what the receiver counted; the kernel's count stays.
     pub(super) fn count(&self, stats: RxStats) {
         let mut account = self.account();
         let kernel_dropped = account.stats.kernel_dropped;
-        account.stats = RxStats {
-            kernel_dropped,
-            ..stats
-        };
+        account.stats = RxStats { kernel_dropped, ..stats };
     }
 
     pub(super) fn count_by_pid(&self, by_pid: Vec<(u16, u32)>) {
@@ -150,10 +137,7 @@ pub struct TunerStream {
 
 impl TunerStream {
     pub(super) const fn new(shared: Arc<Shared>, subscription: Subscription) -> Self {
-        Self {
-            shared,
-            subscription,
-        }
+        Self { shared, subscription }
     }
 
     pub(super) fn downgrade(&self) -> Weak<Shared> {
@@ -170,10 +154,7 @@ impl TunerStream {
     }
 
     /// The next packets, for those who write a stream or a body.
-    #[expect(
-        clippy::needless_pass_by_ref_mut,
-        reason = "the shape of every poll function"
-    )]
+    #[expect(clippy::needless_pass_by_ref_mut, reason = "the shape of every poll function")]
     pub fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
@@ -231,10 +212,7 @@ impl TunerStream {
     ///
     /// The tuner is released all the same when the future is dropped.
     pub async fn close(self) -> RxStats {
-        let Self {
-            shared,
-            subscription,
-        } = self;
+        let Self { shared, subscription } = self;
         drop(subscription);
         if shared.hub.readers() == 0 {
             let mut released = shared.released.clone();

@@ -45,14 +45,7 @@ impl Supervisor {
 
     /// The tuner first, while the port still takes what is under way; then the port.
     async fn end(self) {
-        let Self {
-            lock,
-            shared,
-            mut pump,
-            reservation,
-            released,
-            ..
-        } = self;
+        let Self { lock, shared, mut pump, reservation, released, .. } = self;
         lock.release().await;
         // The kernel's count is known only while the socket is open.
         shared.stats();
@@ -94,10 +87,7 @@ impl Supervisor {
                 Err(Setback::Maybe(error)) => debug!(%error, "the stream is silent"),
             }
             if last {
-                return StreamError::Silent {
-                    device: self.lock.device(),
-                    silent: since.elapsed(),
-                };
+                return StreamError::Silent { device: self.lock.device(), silent: since.elapsed() };
             }
         }
     }
@@ -105,20 +95,13 @@ impl Supervisor {
     /// Sets the stream up anew, on the same port and with the same key.
     async fn recover(&mut self) -> Result<(), Setback> {
         let device = self.lock.device();
-        let gone = |source| {
-            Setback::Maybe(StreamError::DeviceGone {
-                device,
-                source: Arc::new(source),
-            })
-        };
+        let gone =
+            |source| Setback::Maybe(StreamError::DeviceGone { device, source: Arc::new(source) });
         let owner = self.lock.get("lockkey").await.map_err(gone)?;
         if owner.trim() == "none" {
             // It expired, or the device has started anew.
             debug!(%device, tuner = self.lock.tuner(), "the tuner forgot its lock");
-            self.lock
-                .renew()
-                .await
-                .map_err(|error| self.setback(error))?;
+            self.lock.renew().await.map_err(|error| self.setback(error))?;
         } else if let Some(lost) = self.lost_to(&owner).await {
             return Err(Setback::Final(lost));
         }
@@ -142,10 +125,9 @@ impl Supervisor {
     async fn lost_to(&mut self, owner: &str) -> Option<StreamError> {
         let key = self.lock.key().to_string();
         match self.lock.set("lockkey", &key).await {
-            Err(ControlError::Locked { .. }) => Some(StreamError::LockLost {
-                tuner: self.lock.tuner(),
-                owner: owner.to_owned(),
-            }),
+            Err(ControlError::Locked { .. }) => {
+                Some(StreamError::LockLost { tuner: self.lock.tuner(), owner: owner.to_owned() })
+            }
             _ => None,
         }
     }
@@ -153,18 +135,13 @@ impl Supervisor {
     fn setback(&self, error: ControlError) -> Setback {
         let device = self.lock.device();
         match error {
-            ControlError::Locked { owner, .. } => Setback::Final(StreamError::LockLost {
-                tuner: self.lock.tuner(),
-                owner,
-            }),
-            error if error.is_refusal() => Setback::Maybe(StreamError::Refused {
-                device,
-                source: Arc::new(error),
-            }),
-            error => Setback::Maybe(StreamError::DeviceGone {
-                device,
-                source: Arc::new(error),
-            }),
+            ControlError::Locked { owner, .. } => {
+                Setback::Final(StreamError::LockLost { tuner: self.lock.tuner(), owner })
+            }
+            error if error.is_refusal() => {
+                Setback::Maybe(StreamError::Refused { device, source: Arc::new(error) })
+            }
+            error => Setback::Maybe(StreamError::DeviceGone { device, source: Arc::new(error) }),
         }
     }
 }

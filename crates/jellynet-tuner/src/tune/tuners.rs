@@ -59,9 +59,7 @@ impl Tuners {
             streams: Mutex::default(),
             failures: Mutex::default(),
         };
-        Ok(Self {
-            inner: Arc::new(inner),
-        })
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Releases what an earlier run left locked. Call it once, at the start.
@@ -114,9 +112,7 @@ impl Tuners {
     #[must_use]
     pub fn streams(&self) -> Vec<(StreamInfo, RxStats, usize)> {
         let slots: Vec<Slot> = lock(&self.inner.streams).values().cloned().collect();
-        let shared = slots
-            .iter()
-            .filter_map(|slot| slot.try_lock().ok()?.upgrade());
+        let shared = slots.iter().filter_map(|slot| slot.try_lock().ok()?.upgrade());
         shared
             .filter(|s| s.hub.readers() > 0)
             .map(|s| (s.info.clone(), s.stats(), s.hub.readers()))
@@ -224,10 +220,7 @@ impl Tuners {
     fn tidy(&self) {
         lock(&self.inner.streams).retain(|_, slot| {
             let in_use = Arc::strong_count(slot) > 1;
-            in_use
-                || slot
-                    .try_lock()
-                    .map_or(true, |shared| shared.strong_count() > 0)
+            in_use || slot.try_lock().map_or(true, |shared| shared.strong_count() > 0)
         });
     }
 }

@@ -9,17 +9,10 @@ const fn table() -> [u32; 256] {
         let mut value = index;
         let mut bit = 0;
         while bit < 8 {
-            value = if value & 1 == 1 {
-                (value >> 1) ^ 0xEDB8_8320
-            } else {
-                value >> 1
-            };
+            value = if value & 1 == 1 { (value >> 1) ^ 0xEDB8_8320 } else { value >> 1 };
             bit += 1;
         }
-        #[expect(
-            clippy::indexing_slicing,
-            reason = "const evaluation, bounded by the loop"
-        )]
+        #[expect(clippy::indexing_slicing, reason = "const evaluation, bounded by the loop")]
         {
             table[index as usize] = value;
         }

@@ -37,10 +37,7 @@ impl FrameDecoder {
         let Some(taken) = take(&self.buffer)? else {
             return Ok(None);
         };
-        let frame = Frame {
-            kind: taken.kind,
-            payload: Bytes::copy_from_slice(taken.payload),
-        };
+        let frame = Frame { kind: taken.kind, payload: Bytes::copy_from_slice(taken.payload) };
         let length = taken.length;
         drop(self.buffer.split_to(length));
         Ok(Some(frame))

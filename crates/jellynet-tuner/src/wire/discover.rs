@@ -44,19 +44,13 @@ impl DiscoverRequest {
     /// Every tuner.
     #[must_use]
     pub fn tuners() -> Self {
-        Self {
-            types: vec![DeviceType::TUNER],
-            id: None,
-        }
+        Self { types: vec![DeviceType::TUNER], id: None }
     }
 
     /// The device with this id.
     #[must_use]
     pub const fn device(id: DeviceId) -> Self {
-        Self {
-            types: Vec::new(),
-            id: Some(id),
-        }
+        Self { types: Vec::new(), id: Some(id) }
     }
 
     /// Writes the packet. The old form knows no list of types: several become "any".
@@ -106,10 +100,7 @@ impl DiscoverRequest {
         if types.contains(&DeviceType::ANY) {
             types.clear();
         }
-        Ok(Self {
-            types,
-            id: id.filter(|id| *id != DeviceId::ANY),
-        })
+        Ok(Self { types, id: id.filter(|id| *id != DeviceId::ANY) })
     }
 
     /// Whether a device of this type and id is asked.
@@ -122,15 +113,9 @@ impl DiscoverRequest {
 fn type_list(tlv: &Tlv<'_>) -> Result<Vec<DeviceType>, DecodeError> {
     let (list, rest) = tlv.value.as_chunks::<4>();
     if !rest.is_empty() {
-        return Err(DecodeError::ValueLength {
-            tag: tlv.tag,
-            length: tlv.value.len(),
-        });
+        return Err(DecodeError::ValueLength { tag: tlv.tag, length: tlv.value.len() });
     }
-    Ok(list
-        .iter()
-        .map(|b| DeviceType(u32::from_be_bytes(*b)))
-        .collect())
+    Ok(list.iter().map(|b| DeviceType(u32::from_be_bytes(*b))).collect())
 }
 
 /// A device's secret towards its vendor's service. Neither `Debug` nor anything else prints it.
@@ -160,10 +145,7 @@ impl DeviceAuth {
             b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
         let (groups, rest) = tlv.value.as_chunks::<3>();
         if groups.len() != 6 || !rest.is_empty() {
-            return Err(DecodeError::ValueLength {
-                tag: tlv.tag,
-                length: tlv.value.len(),
-            });
+            return Err(DecodeError::ValueLength { tag: tlv.tag, length: tlv.value.len() });
         }
         let text = groups.iter().flat_map(|[a, b, c]| {
             let bits = u32::from_be_bytes([0, *a, *b, *c]);
@@ -245,20 +227,14 @@ impl DiscoverReply {
             (tag::LINEUP_URL, self.lineup_url.as_deref()),
             (tag::STORAGE_URL, self.storage_url.as_deref()),
             (tag::STORAGE_ID, self.storage_id.as_deref()),
-            (
-                tag::DEVICE_AUTH_STR,
-                self.auth.as_ref().map(DeviceAuth::expose),
-            ),
+            (tag::DEVICE_AUTH_STR, self.auth.as_ref().map(DeviceAuth::expose)),
         ];
         for (tag, text) in texts {
             if let Some(text) = text {
                 payload = payload.bytes(tag, text.as_bytes());
             }
         }
-        let frame = Frame {
-            kind: PacketType::DISCOVER_REPLY,
-            payload: payload.finish()?,
-        };
+        let frame = Frame { kind: PacketType::DISCOVER_REPLY, payload: payload.finish()? };
         frame.encode()
     }
 

@@ -143,19 +143,12 @@ impl Frame {
     /// [`DecodeError`] when it does not.
     pub fn decode(datagram: &[u8]) -> Result<Self, DecodeError> {
         let Some(taken) = take(datagram)? else {
-            return Err(DecodeError::Short {
-                have: datagram.len(),
-            });
+            return Err(DecodeError::Short { have: datagram.len() });
         };
         if taken.length != datagram.len() {
-            return Err(DecodeError::Trailing {
-                extra: datagram.len() - taken.length,
-            });
+            return Err(DecodeError::Trailing { extra: datagram.len() - taken.length });
         }
-        Ok(Self {
-            kind: taken.kind,
-            payload: Bytes::copy_from_slice(taken.payload),
-        })
+        Ok(Self { kind: taken.kind, payload: Bytes::copy_from_slice(taken.payload) })
     }
 
     /// Refuses any other type.
@@ -167,10 +160,7 @@ impl Frame {
         if self.kind.0 == kind.0 {
             Ok(())
         } else {
-            Err(DecodeError::WrongType {
-                expected: kind.0,
-                got: self.kind.0,
-            })
+            Err(DecodeError::WrongType { expected: kind.0, got: self.kind.0 })
         }
     }
 }

@@ -20,21 +20,13 @@ impl GetSetRequest {
     /// Reads a variable.
     #[must_use]
     pub fn get(name: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            value: None,
-            lock_key: None,
-        }
+        Self { name: name.into(), value: None, lock_key: None }
     }
 
     /// Writes a variable.
     #[must_use]
     pub fn set(name: impl Into<String>, value: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            value: Some(value.into()),
-            lock_key: None,
-        }
+        Self { name: name.into(), value: Some(value.into()), lock_key: None }
     }
 
     /// The same request with the key of the lock.
@@ -57,10 +49,7 @@ impl GetSetRequest {
         if let Some(key) = self.lock_key {
             payload = payload.u32(tag::GETSET_LOCKKEY, key);
         }
-        let frame = Frame {
-            kind: PacketType::GETSET_REQUEST,
-            payload: payload.finish()?,
-        };
+        let frame = Frame { kind: PacketType::GETSET_REQUEST, payload: payload.finish()? };
         frame.encode()
     }
 
@@ -81,14 +70,8 @@ impl GetSetRequest {
                 _ => {}
             }
         }
-        let missing = DecodeError::Missing {
-            tag: tag::GETSET_NAME,
-        };
-        Ok(Self {
-            name: name.ok_or(missing)?,
-            value,
-            lock_key,
-        })
+        let missing = DecodeError::Missing { tag: tag::GETSET_NAME };
+        Ok(Self { name: name.ok_or(missing)?, value, lock_key })
     }
 }
 
@@ -107,21 +90,13 @@ impl GetSetReply {
     /// The answer with a value.
     #[must_use]
     pub fn value(name: impl Into<String>, value: impl Into<String>) -> Self {
-        Self {
-            name: Some(name.into()),
-            value: Some(value.into()),
-            error: None,
-        }
+        Self { name: Some(name.into()), value: Some(value.into()), error: None }
     }
 
     /// The refusal.
     #[must_use]
     pub fn error(name: impl Into<String>, text: impl Into<String>) -> Self {
-        Self {
-            name: Some(name.into()),
-            value: None,
-            error: Some(text.into()),
-        }
+        Self { name: Some(name.into()), value: None, error: Some(text.into()) }
     }
 
     /// Writes the packet.
@@ -135,16 +110,11 @@ impl GetSetReply {
             (tag::GETSET_VALUE, &self.value),
             (tag::ERROR_MESSAGE, &self.error),
         ];
-        let payload = texts
-            .into_iter()
-            .fold(TlvWriter::new(), |out, (tag, text)| match text {
-                Some(text) => out.c_text(tag, text),
-                None => out,
-            });
-        let frame = Frame {
-            kind: PacketType::GETSET_REPLY,
-            payload: payload.finish()?,
-        };
+        let payload = texts.into_iter().fold(TlvWriter::new(), |out, (tag, text)| match text {
+            Some(text) => out.c_text(tag, text),
+            None => out,
+        });
+        let frame = Frame { kind: PacketType::GETSET_REPLY, payload: payload.finish()? };
         frame.encode()
     }
 

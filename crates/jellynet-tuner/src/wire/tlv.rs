@@ -55,10 +55,8 @@ impl Tlv<'_> {
     ///
     /// [`DecodeError::ValueLength`] when it is not four bytes long.
     pub fn u32(&self) -> Result<u32, DecodeError> {
-        let bytes = <[u8; 4]>::try_from(self.value).map_err(|_| DecodeError::ValueLength {
-            tag: self.tag,
-            length: self.value.len(),
-        })?;
+        let bytes = <[u8; 4]>::try_from(self.value)
+            .map_err(|_| DecodeError::ValueLength { tag: self.tag, length: self.value.len() })?;
         Ok(u32::from_be_bytes(bytes))
     }
 
@@ -82,10 +80,7 @@ impl<'a> Tlvs<'a> {
     /// Reads `payload` from its start.
     #[must_use]
     pub const fn new(payload: &'a [u8]) -> Self {
-        Self {
-            rest: payload,
-            length: payload.len(),
-        }
+        Self { rest: payload, length: payload.len() }
     }
 
     fn first(&self) -> Option<(Tlv<'a>, &'a [u8])> {
@@ -190,10 +185,7 @@ mod tests {
     use super::*;
 
     fn written(length: usize) -> Bytes {
-        TlvWriter::new()
-            .bytes(9, &vec![7; length])
-            .finish()
-            .unwrap()
+        TlvWriter::new().bytes(9, &vec![7; length]).finish().unwrap()
     }
 
     #[test]
@@ -211,10 +203,7 @@ mod tests {
             assert_eq!(read.value.len(), length);
         }
         let too_long = TlvWriter::new().bytes(9, &vec![0; MAX_VALUE + 1]).finish();
-        assert!(matches!(
-            too_long,
-            Err(EncodeError::ValueTooLong { length: 32768 })
-        ));
+        assert!(matches!(too_long, Err(EncodeError::ValueTooLong { length: 32768 })));
     }
 
     #[test]
@@ -223,10 +212,7 @@ mod tests {
         // lets its position wrap around here.
         for payload in [&[9, 5, 1, 2][..], &[9, 0x80], &[9]] {
             let mut tlvs = Tlvs::new(payload);
-            assert!(matches!(
-                tlvs.next(),
-                Some(Err(DecodeError::Truncated { at: 0 }))
-            ));
+            assert!(matches!(tlvs.next(), Some(Err(DecodeError::Truncated { at: 0 }))));
             assert!(tlvs.next().is_none());
         }
     }

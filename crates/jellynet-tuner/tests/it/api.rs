@@ -24,19 +24,10 @@ async fn a_device_on_this_host_is_found_by_its_address_and_tells_its_channels() 
     };
     assert_eq!(device.addresses, [sim.address()]);
     let info = device_info(device).await.unwrap();
-    assert_eq!(
-        (info.device_id, info.tuner_count),
-        (device.id.to_string(), 2)
-    );
+    assert_eq!((info.device_id, info.tuner_count), (device.id.to_string(), 2));
     let lineup = lineup(device).await.unwrap();
-    let channels: Vec<_> = lineup
-        .iter()
-        .map(|c| (c.guide_number.as_str(), c.hd))
-        .collect();
-    assert_eq!(
-        channels,
-        [("5.1", true), ("5.2", true), ("9.1", true), ("9.2", true)]
-    );
+    let channels: Vec<_> = lineup.iter().map(|c| (c.guide_number.as_str(), c.hd)).collect();
+    assert_eq!(channels, [("5.1", true), ("5.2", true), ("9.1", true), ("9.2", true)]);
 }
 
 #[tokio::test]

@@ -21,10 +21,7 @@ async fn session(faults: impl FnOnce(&mut Faults)) -> (Simulator, Control) {
 async fn variables_are_read_and_set_on_one_connection() {
     let (sim, mut control) = session(|_| {}).await;
     assert_eq!(control.get("/sys/model").await.unwrap(), "hdhomerun3_atsc");
-    let set = control
-        .set("/tuner0/channel", "8vsb:183000000", None)
-        .await
-        .unwrap();
+    let set = control.set("/tuner0/channel", "8vsb:183000000", None).await.unwrap();
     assert_eq!(set, "8vsb:183000000");
     let info = control.get("/tuner0/streaminfo").await.unwrap();
     assert!(info.contains("3: 5.1 KTST-HD"), "{info}");
@@ -56,41 +53,21 @@ async fn each_fault_has_its_error() {
         (
             "silence",
             |f| f.silent = true,
-            |e| {
-                matches!(
-                    e,
-                    ControlError::TimedOut {
-                        operation: "answer",
-                        ..
-                    }
-                )
-            },
+            |e| matches!(e, ControlError::TimedOut { operation: "answer", .. }),
         ),
         (
             "too slow",
             |f| f.delay = Some(Duration::from_secs(2)),
             |e| matches!(e, ControlError::TimedOut { .. }),
         ),
-        (
-            "damaged",
-            |f| f.bad_crc = true,
-            |e| matches!(e, ControlError::Malformed { .. }),
-        ),
+        ("damaged", |f| f.bad_crc = true, |e| matches!(e, ControlError::Malformed { .. })),
         (
             "truncated",
             |f| f.truncated_length = true,
             |e| matches!(e, ControlError::Malformed { .. }),
         ),
-        (
-            "cut off",
-            |f| f.cut_off = true,
-            |e| matches!(e, ControlError::Io { .. }),
-        ),
-        (
-            "two hang-ups",
-            |f| f.hang_up = 2,
-            |e| matches!(e, ControlError::Closed { .. }),
-        ),
+        ("cut off", |f| f.cut_off = true, |e| matches!(e, ControlError::Io { .. })),
+        ("two hang-ups", |f| f.hang_up = 2, |e| matches!(e, ControlError::Closed { .. })),
     ];
     for (name, faults, expected) in cases {
         let (sim, mut control) = session(faults).await;
@@ -98,10 +75,7 @@ async fn each_fault_has_its_error() {
         assert!(expected(&error), "{name}: {error:?}");
         assert_eq!(control.reconnects(), 1, "{name}: asked once more");
         sim.faults(|f| *f = Faults::default());
-        assert!(
-            control.get("/sys/model").await.is_ok(),
-            "{name}: and is over it"
-        );
+        assert!(control.get("/sys/model").await.is_ok(), "{name}: and is over it");
     }
 }
 
@@ -113,26 +87,14 @@ async fn a_refusal_has_its_name_and_is_not_asked_again() {
         matches!(&error, ControlError::UnknownVariable { name, .. } if name == "/tuner0/nonsense")
     );
     control.set("/tuner0/lockkey", "12345", None).await.unwrap();
-    let error = control
-        .set("/tuner0/channel", "auto:33", Some(1))
-        .await
-        .unwrap_err();
+    let error = control.set("/tuner0/channel", "auto:33", Some(1)).await.unwrap_err();
     assert!(matches!(&error, ControlError::Locked { owner, .. } if owner == "127.0.0.1"));
-    control
-        .set("/tuner0/channel", "auto:33", Some(12345))
-        .await
-        .unwrap();
+    control.set("/tuner0/channel", "auto:33", Some(12345)).await.unwrap();
     sim.faults(|f| f.busy = true);
-    let error = control
-        .set("/tuner0/channel", "auto:34", Some(12345))
-        .await
-        .unwrap_err();
+    let error = control.set("/tuner0/channel", "auto:34", Some(12345)).await.unwrap_err();
     assert!(matches!(error, ControlError::Busy { .. }));
     sim.faults(|f| f.busy = false);
-    let error = control
-        .set("/tuner0/channel", "rubbish", Some(12345))
-        .await
-        .unwrap_err();
+    let error = control.set("/tuner0/channel", "rubbish", Some(12345)).await.unwrap_err();
     assert!(matches!(&error, ControlError::Rejected { text, .. } if text == "invalid channel"));
     assert_eq!((control.reconnects(), sim.stats().requests), (0, 6));
 }
@@ -144,10 +106,7 @@ async fn a_device_that_is_not_there_cannot_be_connected_to() {
     tokio::task::yield_now().await;
     let error = control.get("/sys/model").await.unwrap_err();
     assert!(
-        matches!(
-            error,
-            ControlError::Connect { .. } | ControlError::Closed { .. }
-        ),
+        matches!(error, ControlError::Connect { .. } | ControlError::Closed { .. }),
         "{error:?}"
     );
 }

@@ -24,10 +24,7 @@ impl Subject for ASeeker {
         modern.base_url = Some("http://10.77.1.9".into());
         vec![
             DiscoverRequest::tuners().encode(RequestForm::Old).to_vec(),
-            DiscoverReply::tuner(DeviceId::mint(0x1012_8730))
-                .encode()
-                .unwrap()
-                .to_vec(),
+            DiscoverReply::tuner(DeviceId::mint(0x1012_8730)).encode().unwrap().to_vec(),
             modern.encode().unwrap().to_vec(),
         ]
     }

@@ -31,10 +31,7 @@ const STATEFUL: &str = "table inet filter { chain input { \
     iifname lo accept; ct state established,related accept; }; }";
 
 fn device() -> Device {
-    let mut device = Device::at(
-        DeviceId::mint(0x10A5_B1C0),
-        "10.99.0.2:65001".parse().unwrap(),
-    );
+    let mut device = Device::at(DeviceId::mint(0x10A5_B1C0), "10.99.0.2:65001".parse().unwrap());
     device.tuner_count = 2;
     device
 }
@@ -85,10 +82,7 @@ fn a_firewall_that_blocks_is_named_with_the_rule_that_opens_it() {
     let OpenError::DataBlocked(blocked) = error else {
         panic!("{error:?}");
     };
-    assert_eq!(
-        (blocked.interface.as_deref(), blocked.rejected),
-        (Some("vc"), false)
-    );
+    assert_eq!((blocked.interface.as_deref(), blocked.rejected), (Some("vc"), false));
     assert!(sim.ask(|sim| sim.tuner(0).unwrap().is_free()));
     let advice = blocked.advice();
     println!("{blocked}; {}: {}", advice[0].when, advice[0].command);
@@ -125,10 +119,9 @@ fn container(nft: &Program, host: &Namespace, published: bool) -> Option<Namespa
 
 #[test]
 fn behind_translation_the_advertised_address_gets_the_stream() {
-    for (published, random_source_port, why) in [
-        (false, false, "the keepalive opened the way"),
-        (true, true, "the ports are published"),
-    ] {
+    for (published, random_source_port, why) in
+        [(false, false, "the keepalive opened the way"), (true, true, "the ports are published")]
+    {
         let (Some(nft), Some((host, device))) = (nft(), two_hosts()) else {
             return;
         };
@@ -160,10 +153,5 @@ fn behind_translation_without_one_the_doctor_says_so() {
     };
     assert!(blocked.rejected, "the host answers that the port is closed");
     let advice = blocked.advice();
-    assert!(
-        advice
-            .iter()
-            .any(|a| a.command.contains("61000-61015:61000-61015/udp")),
-        "{advice:?}"
-    );
+    assert!(advice.iter().any(|a| a.command.contains("61000-61015:61000-61015/udp")), "{advice:?}");
 }

@@ -46,10 +46,7 @@ fn it_discovers_reads_sets_and_locks() {
         return;
     };
     let sim = RemoteSim::start(&device, SimConfig::default());
-    let client = Client {
-        program: &program,
-        namespace: &host,
-    };
+    let client = Client { program: &program, namespace: &host };
     let found = "hdhomerun device 10A5B1C0 found at 10.99.0.2";
     assert!(client.run("discover").contains(found));
     assert!(client.run("discover 10.99.0.2").contains(found));
@@ -57,25 +54,13 @@ fn it_discovers_reads_sets_and_locks() {
         ("10A5B1C0 get /sys/model", "hdhomerun3_atsc"),
         ("10A5B1C0 get help", "/tuner<n>/vchannel"),
         ("10.99.0.2 get /tuner0/status", "ch=none"),
-        (
-            "10A5B1C0 set /tuner0/channel 8vsb:183000000",
-            "8vsb:183000000",
-        ),
+        ("10A5B1C0 set /tuner0/channel 8vsb:183000000", "8vsb:183000000"),
         ("10A5B1C0 get /tuner0/streaminfo", "3: 5.1 KTST-HD"),
         ("10A5B1C0 set /tuner0/program 3", "3"),
-        (
-            "10A5B1C0 get /tuner0/nonsense",
-            "ERROR: unknown getset variable",
-        ),
+        ("10A5B1C0 get /tuner0/nonsense", "ERROR: unknown getset variable"),
         ("10A5B1C0 set /tuner1/lockkey 12345", "10.99.0.1"),
-        (
-            "10A5B1C0 set /tuner1/channel 8vsb:183000000",
-            "ERROR: resource locked by 10.99.0.1",
-        ),
-        (
-            "10A5B1C0 key 12345 set /tuner1/channel 8vsb:189000000",
-            "8vsb:189000000",
-        ),
+        ("10A5B1C0 set /tuner1/channel 8vsb:183000000", "ERROR: resource locked by 10.99.0.1"),
+        ("10A5B1C0 key 12345 set /tuner1/channel 8vsb:189000000", "8vsb:189000000"),
         ("10A5B1C0 key 12345 set /tuner1/lockkey none", "none"),
     ] {
         let output = client.run(arguments);
@@ -85,10 +70,7 @@ fn it_discovers_reads_sets_and_locks() {
     }
     let view = sim.ask(|sim| (sim.tuner(0).unwrap().channel, sim.tuner(1).unwrap()));
     assert_eq!(view.0, "8vsb:183000000");
-    assert_eq!(
-        (view.1.channel.as_str(), view.1.locked_by),
-        ("8vsb:189000000", None)
-    );
+    assert_eq!((view.1.channel.as_str(), view.1.locked_by), ("8vsb:189000000", None));
 }
 
 #[test]
@@ -105,10 +87,7 @@ fn it_scans() {
         config.channels.push(channel);
     }
     let _sim = RemoteSim::start(&device, config);
-    let client = Client {
-        program: &program,
-        namespace: &host,
-    };
+    let client = Client { program: &program, namespace: &host };
     let scan = client.start("10A5B1C0 scan 0");
     scan.wait_for_line("SCANNING: ", LONG);
     scan.wait_for_line("LOCK: 8vsb (ss=83 snq=90 seq=100)", Duration::from_secs(30));
@@ -122,34 +101,21 @@ fn save(drop_every: Option<u64>, rtp: bool) -> Option<(String, u64)> {
     config.faults.drop_every = drop_every;
     config.rtp = rtp;
     let sim = RemoteSim::start(&device, config);
-    let client = Client {
-        program: &program,
-        namespace: &host,
-    };
+    let client = Client { program: &program, namespace: &host };
     client.run("10A5B1C0 set /tuner0/channel 8vsb:183000000");
     let file = scratch();
     let saving = client.start(&format!("10A5B1C0 save /tuner0 {}", file.display()));
-    peer::wait_until("2500 datagrams", LONG, move || {
-        sim.ask(|sim| sim.stats().sent) > 2_500
-    });
+    peer::wait_until("2500 datagrams", LONG, move || sim.ask(|sim| sim.stats().sent) > 2_500);
     saving.interrupt();
     saving.wait(LONG);
     let _ = std::fs::remove_file(file);
     let output = saving.output();
-    let account = output
-        .lines()
-        .find(|l| l.contains("packets received"))
-        .unwrap_or_else(|| {
-            panic!("no account: {output}");
-        });
+    let account = output.lines().find(|l| l.contains("packets received")).unwrap_or_else(|| {
+        panic!("no account: {output}");
+    });
     let number = |suffix: &str| {
         let part = account.split(", ").find_map(|p| p.strip_suffix(suffix));
-        part.unwrap_or_else(|| panic!("{account}"))
-            .rsplit(' ')
-            .next()
-            .unwrap()
-            .parse()
-            .unwrap()
+        part.unwrap_or_else(|| panic!("{account}")).rsplit(' ').next().unwrap().parse().unwrap()
     };
     assert_eq!(number(" transport errors"), 0_u64, "{account}");
     let network = number(" network errors");
@@ -165,10 +131,7 @@ fn it_saves_without_an_error_and_counts_losses_as_this_crate_does() {
     let Some((account, network)) = save(None, true) else {
         return;
     };
-    assert!(
-        network == 0 && account.contains(" 0 overflow errors, 0 network errors"),
-        "{account}"
-    );
+    assert!(network == 0 && account.contains(" 0 overflow errors, 0 network errors"), "{account}");
     let (account, network) = save(None, false).unwrap();
     assert_eq!(network, 0, "{account}");
 
@@ -178,10 +141,7 @@ fn it_saves_without_an_error_and_counts_losses_as_this_crate_does() {
     // One of 500 of about 2500 datagrams, less the first 64 ms, which it throws away.
     assert!((3..=6).contains(&theirs), "{account}");
     assert!(ours.0.abs_diff(theirs) <= 1, "{ours:?} instead of {theirs}");
-    assert_eq!(
-        ours.0, ours.1,
-        "each loss that we count was one that the device made"
-    );
+    assert_eq!(ours.0, ours.1, "each loss that we count was one that the device made");
 }
 
 /// Receives the same with this crate: what is counted as lost, and what was lost on purpose.

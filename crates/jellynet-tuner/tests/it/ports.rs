@@ -54,24 +54,12 @@ fn of_five_openers_for_four_ports_one_is_told_who_has_them() {
         openers.into_iter().map(|o| o.join().unwrap()).collect()
     });
     let errors: Vec<_> = results.iter().filter_map(|r| r.as_ref().err()).collect();
-    let [
-        PortError::Exhausted {
-            ours,
-            others,
-            sample,
-            tried,
-            ..
-        },
-    ] = errors.as_slice()
-    else {
+    let [PortError::Exhausted { ours, others, sample, tried, .. }] = errors.as_slice() else {
         panic!("{errors:?}");
     };
     assert_eq!((*ours, *others, *tried, sample.len()), (4, 0, 4, 4));
     let text = errors[0].to_string();
-    assert!(
-        text.contains("20100-20103") && text.contains("by this program for channel"),
-        "{text}"
-    );
+    assert!(text.contains("20100-20103") && text.contains("by this program for channel"), "{text}");
 }
 
 #[test]
@@ -83,23 +71,14 @@ fn a_port_of_another_program_is_passed_over_and_named_when_nothing_is_left() {
     let lease = ports.lease(LOCAL, rx(), "first").unwrap();
     assert_eq!(lease.local_addr().port(), 20_201);
     let error = ports.lease(LOCAL, rx(), "second").unwrap_err();
-    let PortError::Exhausted {
-        ours,
-        others,
-        sample,
-        ..
-    } = &error
-    else {
+    let PortError::Exhausted { ours, others, sample, .. } = &error else {
         panic!("{error:?}");
     };
     assert_eq!((*ours, *others), (1, 1));
     let holder = sample.iter().find(|h| h.port == 20_200).map(|h| &h.holder);
     // This very process, which holds the socket outside of the leases.
     let me = std::process::id();
-    assert!(
-        matches!(holder, Some(Holder::Process { pid, .. }) if *pid == me),
-        "{sample:?}"
-    );
+    assert!(matches!(holder, Some(Holder::Process { pid, .. }) if *pid == me), "{sample:?}");
     drop(foreign);
 }
 
@@ -113,10 +92,7 @@ fn a_lease_shares_its_port_with_nobody() {
     assert!(UdpSocket::bind(lease.local_addr()).is_err());
     // Another policy of this program meets the same kernel.
     let other = TunerPorts::with_seed(range(lease.local_addr().port(), 1), 1);
-    assert!(matches!(
-        other.lease(LOCAL, rx(), "two"),
-        Err(PortError::Exhausted { others: 1, .. })
-    ));
+    assert!(matches!(other.lease(LOCAL, rx(), "two"), Err(PortError::Exhausted { others: 1, .. })));
 }
 
 #[test]
@@ -138,17 +114,9 @@ fn a_released_port_rests_but_is_better_than_none() {
 fn an_address_of_another_host_is_an_error_at_once() {
     let ports = TunerPorts::new(PortPolicy::default()).unwrap();
     let elsewhere: IpAddr = "203.0.113.7".parse().unwrap();
-    let error = ports
-        .lease(BindAt::Exact(elsewhere), rx(), "x")
-        .unwrap_err();
-    assert!(
-        matches!(error, PortError::NotLocal { at, .. } if at == elsewhere),
-        "{error:?}"
-    );
-    assert_eq!(
-        error.to_string(),
-        "not an address of this host: 203.0.113.7"
-    );
+    let error = ports.lease(BindAt::Exact(elsewhere), rx(), "x").unwrap_err();
+    assert!(matches!(error, PortError::NotLocal { at, .. } if at == elsewhere), "{error:?}");
+    assert_eq!(error.to_string(), "not an address of this host: 203.0.113.7");
 }
 
 #[test]
@@ -175,10 +143,7 @@ fn the_advertised_address_is_that_of_the_policy() {
     let mut system = PortPolicy::default();
     system.order = Order::System;
     let ports = TunerPorts::new(system).unwrap();
-    assert_ne!(
-        ports.lease(LOCAL, rx(), "any").unwrap().local_addr().port(),
-        0
-    );
+    assert_ne!(ports.lease(LOCAL, rx(), "any").unwrap().local_addr().port(), 0);
 }
 
 #[test]
@@ -199,10 +164,7 @@ fn the_kernel_counts_exactly_what_did_not_fit_the_buffer() {
     let received = std::iter::from_fn(|| lease.socket().recv_from(&mut buffer).ok()).count() as u64;
     assert_eq!(drops.read().unwrap(), Some(200 - received));
     let held = lease.granted().datagrams();
-    assert!(
-        received.abs_diff(held) <= 2,
-        "{received} received, {held} promised"
-    );
+    assert!(received.abs_diff(held) <= 2, "{received} received, {held} promised");
 }
 
 #[test]

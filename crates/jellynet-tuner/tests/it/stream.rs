@@ -32,49 +32,29 @@ async fn read(stream: &mut TunerStream, packets: usize) -> Vec<Gap> {
 #[tokio::test]
 async fn a_channel_is_opened_read_and_given_back() {
     let bench = plain().await;
-    let mut stream = bench
-        .tuners
-        .open(&bench.device, &request("8vsb:183000000-3"))
-        .await
-        .unwrap();
+    let mut stream = bench.tuners.open(&bench.device, &request("8vsb:183000000-3")).await.unwrap();
     let info = stream.info().clone();
     assert_eq!((info.tuner, info.transport), (0, Transport::Rtp));
     assert_eq!(bench.sim.tuner(0).unwrap().target, Some(info.target));
     assert!(read(&mut stream, 2_000).await.is_empty());
     assert!(stream.status().is_locked());
-    assert!(
-        bench.sim.tuner(0).unwrap().greeted,
-        "a keepalive before the target"
-    );
+    assert!(bench.sim.tuner(0).unwrap().greeted, "a keepalive before the target");
     let stats = stream.close().await;
     assert!(stats.is_clean() && stats.packets >= 2_000, "{stats:?}");
     assert_eq!(stats.kernel_dropped, Some(0));
-    assert!(
-        bench.sim.tuner(0).unwrap().is_free(),
-        "closing waits for it"
-    );
+    assert!(bench.sim.tuner(0).unwrap().is_free(), "closing waits for it");
     assert!(bench.tuners.ports().leased().is_empty());
 }
 
 #[tokio::test]
 async fn what_the_network_lost_is_counted_to_the_packet() {
     let bench = Bench::new(|c| c.faults.drop_every = Some(50), |_| {}).await;
-    let mut stream = bench
-        .tuners
-        .open(&bench.device, &request("v5.1"))
-        .await
-        .unwrap();
+    let mut stream = bench.tuners.open(&bench.device, &request("v5.1")).await.unwrap();
     let gaps = read(&mut stream, 7_000).await;
     let stats = stream.stats();
     assert!(!gaps.is_empty() && gaps.iter().all(|g| *g == Gap::Lost { datagrams: 1 }));
-    assert!(
-        stats.rtp_lost.abs_diff(stats.datagrams / 49) <= 1,
-        "{stats:?}"
-    );
-    assert_eq!(
-        (stats.network_lost(), stats.continuity_errors),
-        (stats.rtp_lost, 0)
-    );
+    assert!(stats.rtp_lost.abs_diff(stats.datagrams / 49) <= 1, "{stats:?}");
+    assert_eq!((stats.network_lost(), stats.continuity_errors), (stats.rtp_lost, 0));
 }
 
 #[tokio::test]
@@ -88,29 +68,18 @@ async fn disorder_and_repeats_are_put_right_and_damage_is_counted() {
         |_| {},
     )
     .await;
-    let mut stream = bench
-        .tuners
-        .open(&bench.device, &request("v5.1"))
-        .await
-        .unwrap();
+    let mut stream = bench.tuners.open(&bench.device, &request("v5.1")).await.unwrap();
     assert!(read(&mut stream, 7_000).await.is_empty());
     let stats = stream.stats();
     assert_eq!((stats.rtp_lost, stats.rtp_late), (0, 0), "{stats:?}");
-    assert!(
-        stats.rtp_reordered > 30 && stats.rtp_duplicate > 20,
-        "{stats:?}"
-    );
+    assert!(stats.rtp_reordered > 30 && stats.rtp_duplicate > 20, "{stats:?}");
     assert!(stats.transport_errors > 20, "{stats:?}");
 }
 
 #[tokio::test]
 async fn a_device_without_rtp_streams_plain_udp() {
     let bench = Bench::new(|c| c.rtp = false, |_| {}).await;
-    let mut stream = bench
-        .tuners
-        .open(&bench.device, &request("auto:189000000"))
-        .await
-        .unwrap();
+    let mut stream = bench.tuners.open(&bench.device, &request("auto:189000000")).await.unwrap();
     assert_eq!(stream.info().transport, Transport::Udp);
     read(&mut stream, 1_000).await;
     assert!(stream.close().await.is_clean());
@@ -121,36 +90,19 @@ async fn a_device_without_rtp_streams_plain_udp() {
 async fn aggregated_datagrams_make_the_same_stream() {
     let faults = |c: &mut SimConfig| c.faults.drop_every = Some(100);
     let bench = Bench::new(faults, |c| c.gro = true).await;
-    let mut stream = bench
-        .tuners
-        .open(&bench.device, &request("v5.1"))
-        .await
-        .unwrap();
+    let mut stream = bench.tuners.open(&bench.device, &request("v5.1")).await.unwrap();
     let gaps = read(&mut stream, 2_100).await;
     let stats = stream.close().await;
-    assert!(
-        gaps.iter().all(|g| *g == Gap::Lost { datagrams: 1 }),
-        "{gaps:?}"
-    );
+    assert!(gaps.iter().all(|g| *g == Gap::Lost { datagrams: 1 }), "{gaps:?}");
     assert!(stats.rtp_lost >= 2 && stats.bad_size == 0, "{stats:?}");
-    assert_eq!(
-        (stats.continuity_errors, stats.kernel_dropped),
-        (0, Some(0))
-    );
+    assert_eq!((stats.continuity_errors, stats.kernel_dropped), (0, Some(0)));
 }
 
 #[tokio::test]
 async fn a_stranger_cannot_put_anything_into_the_stream() {
-    let bench = Bench::new(
-        |c| c.faults.injector = Some("127.0.0.66".parse().unwrap()),
-        |_| {},
-    )
-    .await;
-    let mut stream = bench
-        .tuners
-        .open(&bench.device, &request("v9.2"))
-        .await
-        .unwrap();
+    let bench =
+        Bench::new(|c| c.faults.injector = Some("127.0.0.66".parse().unwrap()), |_| {}).await;
+    let mut stream = bench.tuners.open(&bench.device, &request("v9.2")).await.unwrap();
     read(&mut stream, 2_800).await;
     let stats = stream.stats();
     assert!(stats.foreign_source >= 3 && stats.is_clean(), "{stats:?}");
@@ -160,50 +112,17 @@ async fn a_stranger_cannot_put_anything_into_the_stream() {
 async fn each_fault_has_its_error_and_leaves_the_tuner_free() {
     type Check = fn(&OpenError) -> bool;
     let cases: [(&str, &str, fn(&mut Faults), Check); 7] = [
-        (
-            "no signal",
-            "v5.1",
-            |f| f.no_signal = true,
-            |e| matches!(e, OpenError::NoSignal { .. }),
-        ),
-        (
-            "no lock",
-            "v5.1",
-            |f| f.no_lock = true,
-            |e| matches!(e, OpenError::NoLock { .. }),
-        ),
-        (
-            "no data",
-            "v5.1",
-            |f| f.no_data = true,
-            |e| matches!(e, OpenError::LockedNoData { .. }),
-        ),
+        ("no signal", "v5.1", |f| f.no_signal = true, |e| matches!(e, OpenError::NoSignal { .. })),
+        ("no lock", "v5.1", |f| f.no_lock = true, |e| matches!(e, OpenError::NoLock { .. })),
+        ("no data", "v5.1", |f| f.no_data = true, |e| matches!(e, OpenError::LockedNoData { .. })),
         (
             "no channel",
             "v77.7",
             |_| {},
-            |e| {
-                matches!(
-                    e,
-                    OpenError::Rejected {
-                        variable: "vchannel",
-                        ..
-                    }
-                )
-            },
+            |e| matches!(e, OpenError::Rejected { variable: "vchannel", .. }),
         ),
-        (
-            "silence",
-            "v5.1",
-            |f| f.silent = true,
-            |e| matches!(e, OpenError::Control(_)),
-        ),
-        (
-            "damage",
-            "v5.1",
-            |f| f.bad_crc = true,
-            |e| matches!(e, OpenError::Control(_)),
-        ),
+        ("silence", "v5.1", |f| f.silent = true, |e| matches!(e, OpenError::Control(_))),
+        ("damage", "v5.1", |f| f.bad_crc = true, |e| matches!(e, OpenError::Control(_))),
         (
             "scan",
             "v5.1",
@@ -214,19 +133,11 @@ async fn each_fault_has_its_error_and_leaves_the_tuner_free() {
     for (name, channel, faults, expected) in cases {
         let bench = plain().await;
         bench.sim.faults(faults);
-        let error = bench
-            .tuners
-            .open(&bench.device, &request(channel))
-            .await
-            .unwrap_err();
+        let error = bench.tuners.open(&bench.device, &request(channel)).await.unwrap_err();
         assert!(expected(&error), "{name}: {error:?}");
         bench.sim.faults(|f| *f = Faults::default());
         bench.all_free().await;
-        let mut stream = bench
-            .tuners
-            .open(&bench.device, &request("v5.1"))
-            .await
-            .unwrap();
+        let mut stream = bench.tuners.open(&bench.device, &request("v5.1")).await.unwrap();
         read(&mut stream, 10).await;
         stream.close().await;
     }
@@ -243,11 +154,7 @@ async fn oddities_of_the_control_session_do_not_keep_a_stream_from_starting() {
     ] {
         let bench = plain().await;
         bench.sim.faults(faults);
-        let mut stream = bench
-            .tuners
-            .open(&bench.device, &request("v5.1"))
-            .await
-            .unwrap();
+        let mut stream = bench.tuners.open(&bench.device, &request("v5.1")).await.unwrap();
         read(&mut stream, 10).await;
         stream.close().await;
         bench.all_free().await;
@@ -257,30 +164,15 @@ async fn oddities_of_the_control_session_do_not_keep_a_stream_from_starting() {
 #[tokio::test]
 async fn tuners_in_use_are_not_taken_and_every_reason_is_told() {
     let bench = plain().await;
-    let _first = bench
-        .tuners
-        .open(&bench.device, &request("v5.1"))
-        .await
-        .unwrap();
+    let _first = bench.tuners.open(&bench.device, &request("v5.1")).await.unwrap();
     bench.sim.steal_lock(1, "10.0.0.77".parse().unwrap());
-    let error = bench
-        .tuners
-        .open(&bench.device, &request("v9.1"))
-        .await
-        .unwrap_err();
+    let error = bench.tuners.open(&bench.device, &request("v9.1")).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "no free tuner: tuner 0 locked by 127.0.0.1; tuner 1 locked by 10.0.0.77"
     );
-    let error = bench
-        .tuners
-        .open(&bench.device, &request("v9.1").on_tuner(7))
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(error, OpenError::NoSuchTuner { tuner: 7, .. }),
-        "{error:?}"
-    );
+    let error = bench.tuners.open(&bench.device, &request("v9.1").on_tuner(7)).await.unwrap_err();
+    assert!(matches!(error, OpenError::NoSuchTuner { tuner: 7, .. }), "{error:?}");
 }
 
 #[tokio::test]
@@ -288,31 +180,16 @@ async fn a_tuner_that_somebody_left_tuned_is_the_second_choice() {
     let bench = plain().await;
     let options = jellynet_tuner::control::ControlOptions::default();
     let mut visitor = jellynet_tuner::control::Control::new(bench.sim.address(), options);
-    visitor
-        .set("/tuner0/channel", "8vsb:189000000", None)
-        .await
-        .unwrap();
-    let first = bench
-        .tuners
-        .open(&bench.device, &request("v5.1"))
-        .await
-        .unwrap();
-    let second = bench
-        .tuners
-        .open(&bench.device, &request("v5.2"))
-        .await
-        .unwrap();
+    visitor.set("/tuner0/channel", "8vsb:189000000", None).await.unwrap();
+    let first = bench.tuners.open(&bench.device, &request("v5.1")).await.unwrap();
+    let second = bench.tuners.open(&bench.device, &request("v5.2")).await.unwrap();
     assert_eq!((first.info().tuner, second.info().tuner), (1, 0));
 }
 
 #[tokio::test]
 async fn a_device_that_vanishes_ends_the_stream_with_its_reason() {
     let bench = Bench::new(|_| {}, |c| c.recoveries = 1).await;
-    let mut stream = bench
-        .tuners
-        .open(&bench.device, &request("v5.1"))
-        .await
-        .unwrap();
+    let mut stream = bench.tuners.open(&bench.device, &request("v5.1")).await.unwrap();
     read(&mut stream, 100).await;
     bench.sim.vanish();
     let error = loop {
@@ -330,11 +207,7 @@ async fn a_device_that_vanishes_ends_the_stream_with_its_reason() {
 #[tokio::test]
 async fn a_stolen_lock_ends_the_stream_and_is_left_to_the_thief() {
     let bench = plain().await;
-    let mut stream = bench
-        .tuners
-        .open(&bench.device, &request("v5.1"))
-        .await
-        .unwrap();
+    let mut stream = bench.tuners.open(&bench.device, &request("v5.1")).await.unwrap();
     read(&mut stream, 100).await;
     let thief = "10.0.0.77".parse().unwrap();
     bench.sim.steal_lock(0, thief);
@@ -344,18 +217,11 @@ async fn a_stolen_lock_ends_the_stream_and_is_left_to_the_thief() {
             Err(error) => break error,
         }
     };
-    assert_eq!(
-        error.to_string(),
-        "the lock of tuner 0 was taken over by 10.0.0.77"
-    );
+    assert_eq!(error.to_string(), "the lock of tuner 0 was taken over by 10.0.0.77");
     stream.close().await;
     wait_until("a free port", || bench.tuners.ports().leased().is_empty()).await;
     assert_eq!(bench.sim.tuner(0).unwrap().locked_by, Some(thief));
-    let mut next = bench
-        .tuners
-        .open(&bench.device, &request("v5.1"))
-        .await
-        .unwrap();
+    let mut next = bench.tuners.open(&bench.device, &request("v5.1")).await.unwrap();
     assert_eq!(next.info().tuner, 1);
     read(&mut next, 10).await;
 }
@@ -363,11 +229,7 @@ async fn a_stolen_lock_ends_the_stream_and_is_left_to_the_thief() {
 #[tokio::test]
 async fn a_reboot_is_a_gap_and_no_end() {
     let bench = plain().await;
-    let mut stream = bench
-        .tuners
-        .open(&bench.device, &request("v5.1"))
-        .await
-        .unwrap();
+    let mut stream = bench.tuners.open(&bench.device, &request("v5.1")).await.unwrap();
     read(&mut stream, 700).await;
     bench.sim.reboot();
     let mut gaps = Vec::new();
@@ -398,40 +260,17 @@ async fn a_lock_that_a_crash_left_is_released_at_the_next_start_and_no_other() {
     let path = directory.join("locks");
     let journal = path.clone();
     let bench = Bench::new(|_| {}, move |c| c.journal = Some(journal)).await;
-    let stream = bench
-        .tuners
-        .open(&bench.device, &request("v5.1"))
-        .await
-        .unwrap();
+    let stream = bench.tuners.open(&bench.device, &request("v5.1")).await.unwrap();
     // A crash: nothing of the first run does anything any more, but its file is there.
     let left = std::fs::read_to_string(&path).unwrap();
     stream.close().await;
-    assert!(
-        !std::fs::read_to_string(&path)
-            .unwrap()
-            .contains("127.0.0.1"),
-        "struck out"
-    );
-    let key: u32 = left
-        .lines()
-        .nth(1)
-        .unwrap()
-        .rsplit(' ')
-        .next()
-        .unwrap()
-        .parse()
-        .unwrap();
+    assert!(!std::fs::read_to_string(&path).unwrap().contains("127.0.0.1"), "struck out");
+    let key: u32 = left.lines().nth(1).unwrap().rsplit(' ').next().unwrap().parse().unwrap();
     let options = jellynet_tuner::control::ControlOptions::default();
     let mut control = jellynet_tuner::control::Control::new(bench.sim.address(), options);
-    control
-        .set("/tuner0/lockkey", &key.to_string(), None)
-        .await
+    control.set("/tuner0/lockkey", &key.to_string(), None).await.unwrap();
+    std::fs::write(&path, left.clone() + &left.lines().nth(1).unwrap().replace(" 0 ", " 1 "))
         .unwrap();
-    std::fs::write(
-        &path,
-        left.clone() + &left.lines().nth(1).unwrap().replace(" 0 ", " 1 "),
-    )
-    .unwrap();
     bench.sim.steal_lock(1, "10.0.0.77".parse().unwrap());
 
     let mut config = TunersConfig::default();
@@ -439,10 +278,7 @@ async fn a_lock_that_a_crash_left_is_released_at_the_next_start_and_no_other() {
     let ports = TunerPorts::new(PortPolicy::in_range(25_001..=25_010)).unwrap();
     let recovered = Tuners::new(ports, config).unwrap().recover().await;
     let outcomes: Vec<_> = recovered.iter().map(|r| (r.tuner, r.outcome)).collect();
-    assert_eq!(
-        outcomes,
-        [(0, RecoverOutcome::Released), (1, RecoverOutcome::NotOurs)]
-    );
+    assert_eq!(outcomes, [(0, RecoverOutcome::Released), (1, RecoverOutcome::NotOurs)]);
     assert!(bench.sim.tuner(0).unwrap().is_free());
     assert!(bench.sim.tuner(1).unwrap().locked_by.is_some());
     std::fs::remove_dir_all(&directory).unwrap();
@@ -459,10 +295,7 @@ async fn sixteen_channels_open_at_once_and_lose_nothing() {
     for tuner in 0..16 {
         let (tuners, device) = (bench.tuners.clone(), bench.device.clone());
         opening.spawn(async move {
-            let mut stream = tuners
-                .open(&device, &request("v5.1").on_tuner(tuner))
-                .await
-                .unwrap();
+            let mut stream = tuners.open(&device, &request("v5.1").on_tuner(tuner)).await.unwrap();
             read(&mut stream, 300).await;
             stream
         });
@@ -479,11 +312,7 @@ async fn sixteen_channels_open_at_once_and_lose_nothing() {
 #[tokio::test]
 async fn a_stalled_receiver_loses_nothing_or_says_exactly_what() {
     let bench = plain().await;
-    let mut stream = bench
-        .tuners
-        .open(&bench.device, &request("v5.1"))
-        .await
-        .unwrap();
+    let mut stream = bench.tuners.open(&bench.device, &request("v5.1")).await.unwrap();
     read(&mut stream, 100).await;
     // Datagrams pile up in the kernel while this thread, which is the only one, does not run:
     // a sender of its own, because the device's tasks stand still as well.
@@ -497,42 +326,26 @@ async fn a_stalled_receiver_loses_nothing_or_says_exactly_what() {
             datagram.extend((sequence as u16).to_be_bytes());
             datagram.extend([0; 4]);
             datagram.extend([0xAB; 4]);
-            datagram.extend(
-                [[0x47, 0x1F, 0xFF, 0x10].as_slice(), &[0xFF; 184]]
-                    .concat()
-                    .repeat(7),
-            );
+            datagram.extend([[0x47, 0x1F, 0xFF, 0x10].as_slice(), &[0xFF; 184]].concat().repeat(7));
             socket.send_to(&datagram, target).unwrap();
         }
     })
     .join()
     .unwrap();
-    wait_until("the burst", || {
-        stream.stats().datagrams >= before.datagrams + 800
-    })
-    .await;
+    wait_until("the burst", || stream.stats().datagrams >= before.datagrams + 800).await;
     read(&mut stream, 700).await;
     let stats = stream.stats();
     let lost = stats.kernel_dropped.unwrap_or_default();
     let promised = stream.info().granted.holds(20_000_000) >= Duration::from_millis(500);
-    assert!(
-        lost == 0 || !promised,
-        "{stats:?}, {:?}",
-        stream.info().granted
-    );
-    assert!(
-        stats.datagrams - before.datagrams + lost >= burst,
-        "{stats:?}"
-    );
+    assert!(lost == 0 || !promised, "{stats:?}, {:?}", stream.info().granted);
+    assert!(stats.datagrams - before.datagrams + lost >= burst, "{stats:?}");
 }
 
 #[tokio::test]
 async fn a_scan_finds_the_channels_with_a_signal_and_releases_the_tuner() {
     let bench = plain().await;
     let mut steps = Vec::new();
-    let scan = bench
-        .tuners
-        .scan(&bench.device, 7..=10, |step| steps.push(step));
+    let scan = bench.tuners.scan(&bench.device, 7..=10, |step| steps.push(step));
     scan.await.unwrap();
     let found: Vec<_> = steps
         .iter()

@@ -16,10 +16,7 @@ pub(crate) const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// A runtime that stays on its thread, and so in its network namespace.
 pub(crate) fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
 /// A device on the loopback network and tuners that know its ports.
@@ -48,11 +45,7 @@ impl Bench {
         config.signal_wait = Duration::from_millis(300);
         tuners(&mut config);
         let ports = TunerPorts::new(PortPolicy::in_range(21_000..=25_000)).unwrap();
-        Self {
-            sim,
-            tuners: Tuners::new(ports, config).unwrap(),
-            device,
-        }
+        Self { sim, tuners: Tuners::new(ports, config).unwrap(), device }
     }
 
     /// Waits until nobody has any tuner, as everyone may expect after an error.
@@ -97,9 +90,7 @@ impl RemoteSim {
             thread::spawn(move || {
                 runtime().block_on(async move {
                     let sim = Simulator::start(config).await;
-                    ready
-                        .send(sim.as_ref().map(drop).map_err(ToString::to_string))
-                        .unwrap();
+                    ready.send(sim.as_ref().map(drop).map_err(ToString::to_string)).unwrap();
                     let sim = sim.unwrap();
                     while let Some(task) = inbox.recv().await {
                         task(&sim);
@@ -108,10 +99,7 @@ impl RemoteSim {
             })
         });
         started.recv().unwrap().unwrap();
-        Self {
-            tasks: Some(tasks),
-            thread: Some(thread),
-        }
+        Self { tasks: Some(tasks), thread: Some(thread) }
     }
 
     pub(crate) fn ask<T: Send + 'static>(
@@ -140,11 +128,7 @@ pub(crate) fn two_hosts() -> Option<(Namespace, Namespace)> {
     let device = Namespace::new("jellynet-tuner")?;
     host.link("vc", &device, "vd");
     for (end, address) in [("1", "10.99.0.1/24"), ("2", "10.99.0.2/24")] {
-        let (namespace, interface) = if end == "1" {
-            (&host, "vc")
-        } else {
-            (&device, "vd")
-        };
+        let (namespace, interface) = if end == "1" { (&host, "vc") } else { (&device, "vd") };
         namespace.address(interface, address);
         namespace.address(interface, &format!("fd99::{end}/64"));
         // Usable at once; the one that the kernel makes is tentative for more than a second.

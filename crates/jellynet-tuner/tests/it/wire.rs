@@ -17,31 +17,17 @@ fn bytes(hex: &str) -> Vec<u8> {
 
 /// Taken from the wire of the vendor's clients of 2022 and later, and computed with zlib.
 const DISCOVERIES: [(&str, RequestForm, &[u32]); 4] = [
-    (
-        "0002000c 0104ffffffff 0204ffffffff 73cc7d8f",
-        RequestForm::Old,
-        &[],
-    ),
-    (
-        "0002000c 010400000001 0204ffffffff 4e507f35",
-        RequestForm::Old,
-        &[1],
-    ),
+    ("0002000c 0104ffffffff 0204ffffffff 73cc7d8f", RequestForm::Old, &[]),
+    ("0002000c 010400000001 0204ffffffff 4e507f35", RequestForm::Old, &[1]),
     ("00020006 0104ffffffff 4c20cb4e", RequestForm::New, &[]),
-    (
-        "0002000a 2d08 00000001 00000005 4f63391f",
-        RequestForm::New,
-        &[1, 5],
-    ),
+    ("0002000a 2d08 00000001 00000005 4f63391f", RequestForm::New, &[1, 5]),
 ];
 
 #[test]
 fn discovery_requests_are_those_of_the_vendors_clients() {
     for (hex, form, types) in DISCOVERIES {
-        let request = DiscoverRequest {
-            types: types.iter().map(|t| DeviceType(*t)).collect(),
-            id: None,
-        };
+        let request =
+            DiscoverRequest { types: types.iter().map(|t| DeviceType(*t)).collect(), id: None };
         assert_eq!(request.encode(form), bytes(hex), "{hex}");
         let frame = Frame::decode(&bytes(hex)).unwrap();
         assert_eq!(DiscoverRequest::decode(&frame).unwrap(), request, "{hex}");
@@ -51,10 +37,7 @@ fn discovery_requests_are_those_of_the_vendors_clients() {
 #[test]
 fn control_requests_are_those_of_the_vendors_clients() {
     for (hex, request) in [
-        (
-            "0004000d 030b 2f7379732f6d6f64656c00 8f5b54b5",
-            GetSetRequest::get("/sys/model"),
-        ),
+        ("0004000d 030b 2f7379732f6d6f64656c00 8f5b54b5", GetSetRequest::get("/sys/model")),
         (
             "0004001a 0310 2f74756e6572302f6c6f636b6b657900 0406 313233343500 3e87a357",
             GetSetRequest::set("/tuner0/lockkey", "12345"),
@@ -76,10 +59,7 @@ fn a_long_answer_has_a_two_byte_length() {
     let reply = GetSetReply::value("/tuner0/streaminfo", "1: 5.1 X\n".repeat(40));
     let packet = reply.encode().unwrap();
     assert_eq!(packet[25..28], [0x04, 0xE9, 0x02], "361 bytes with the NUL");
-    assert_eq!(
-        GetSetReply::decode(&Frame::decode(&packet).unwrap()).unwrap(),
-        reply
-    );
+    assert_eq!(GetSetReply::decode(&Frame::decode(&packet).unwrap()).unwrap(), reply);
 }
 
 #[test]
@@ -101,10 +81,7 @@ fn a_modern_reply_keeps_its_secret_out_of_debug_output() {
     let payload = TlvWriter::new()
         .u32(tag::DEVICE_ID, 0x1322_F2F9)
         .bytes(tag::MULTI_TYPE, &[0, 0, 0, 1, 0, 0, 0, 5])
-        .bytes(
-            tag::DEVICE_AUTH_BIN,
-            b"\xFB\xEF\xBE\x00\x10\x83secretsecret",
-        )
+        .bytes(tag::DEVICE_AUTH_BIN, b"\xFB\xEF\xBE\x00\x10\x83secretsecret")
         .bytes(tag::BASE_URL, b"http://10.0.0.5:80")
         .bytes(tag::TUNER_COUNT, &[4])
         .finish()
@@ -112,14 +89,8 @@ fn a_modern_reply_keeps_its_secret_out_of_debug_output() {
     let kind = PacketType::DISCOVER_REPLY;
     let reply = DiscoverReply::decode(&Frame { kind, payload }).unwrap();
     assert_eq!(reply.types, [DeviceType::TUNER, DeviceType::STORAGE]);
-    assert_eq!(
-        (reply.id, reply.tuner_count),
-        (Some(DeviceId::from_wire(0x1322_F2F9)), Some(4))
-    );
-    assert_eq!(
-        reply.auth.as_ref().unwrap().expose(),
-        "----ABCDc2VjcmV0c2VjcmV0"
-    );
+    assert_eq!((reply.id, reply.tuner_count), (Some(DeviceId::from_wire(0x1322_F2F9)), Some(4)));
+    assert_eq!(reply.auth.as_ref().unwrap().expose(), "----ABCDc2VjcmV0c2VjcmV0");
     assert!(!format!("{reply:?}").contains("c2Vj"));
 }
 
@@ -137,21 +108,14 @@ fn every_cut_and_every_damaged_byte_is_noticed() {
     }
     let mut long = packet;
     long.push(0);
-    assert_eq!(
-        Frame::decode(&long),
-        Err(DecodeError::Trailing { extra: 1 })
-    );
+    assert_eq!(Frame::decode(&long), Err(DecodeError::Trailing { extra: 1 }));
 }
 
 #[test]
 fn a_stream_is_put_together_however_it_is_cut() {
     let packets = [
-        GetSetReply::value("/tuner0/status", "ch=none")
-            .encode()
-            .unwrap(),
-        GetSetReply::error("/tuner0/target", "ERROR: tuner busy")
-            .encode()
-            .unwrap(),
+        GetSetReply::value("/tuner0/status", "ch=none").encode().unwrap(),
+        GetSetReply::error("/tuner0/target", "ERROR: tuner busy").encode().unwrap(),
     ];
     let stream = packets.concat();
     for piece in [1, 2, 3, 7, stream.len()] {
@@ -173,10 +137,7 @@ fn a_stream_is_put_together_however_it_is_cut() {
 fn an_endless_packet_is_refused_before_it_is_collected() {
     let mut decoder = FrameDecoder::new();
     decoder.push(&[0, 5, 0xFF, 0xFF]);
-    assert_eq!(
-        decoder.next_frame(),
-        Err(DecodeError::TooLong { length: 0xFFFF })
-    );
+    assert_eq!(decoder.next_frame(), Err(DecodeError::TooLong { length: 0xFFFF }));
 }
 
 fn text() -> impl Strategy<Value = String> {

@@ -121,10 +121,7 @@ fn chunk_size(buffer: &mut BytesMut) -> Result<Option<u64>, FramingError> {
 }
 
 fn parse_size(line: &[u8]) -> Option<u64> {
-    let digits = line
-        .iter()
-        .take_while(|byte| byte.is_ascii_hexdigit())
-        .count();
+    let digits = line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
     let (digits, extension) = line.split_at_checked(digits)?;
     if digits.is_empty() || digits.len() > 16 || extension.contains(&b'\r') {
         return None;

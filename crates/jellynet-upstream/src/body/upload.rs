@@ -162,10 +162,7 @@ impl<B: Body> Upload<B> {
                 return Poll::Ready(Ok(()));
             }
             // A body of several pieces has its tail behind the last.
-            let last = this
-                .data
-                .as_ref()
-                .is_none_or(|all| all.remaining() == data.len());
+            let last = this.data.as_ref().is_none_or(|all| all.remaining() == data.len());
             let tail = if last { *this.tail } else { b"" };
             let slices = [this.frame.as_ref(), data, tail].map(IoSlice::new);
             let mut count = ready!(Pin::new(&mut *io).poll_write_vectored(cx, &slices))?;

@@ -85,12 +85,10 @@ fn finish(
     let coded = headers.contains_key(header::TRANSFER_ENCODING);
     if coded {
         let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
-        let only_chunked = codings.next().is_some_and(|value| {
-            value
-                .as_bytes()
-                .trim_ascii()
-                .eq_ignore_ascii_case(b"chunked")
-        }) && codings.next().is_none();
+        let only_chunked = codings
+            .next()
+            .is_some_and(|value| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"))
+            && codings.next().is_none();
         if !only_chunked || length.is_some() || !is_1_1 {
             return Err(ResponseError::TransferEncoding);
         }
@@ -113,12 +111,7 @@ fn finish(
     }
     strip_hop_by_hop(&mut headers, status);
     let keep_alive = !matches!(framing, Framing::Close) && !close && (is_1_1 || open);
-    Ok(ResponseHead {
-        status,
-        headers,
-        framing,
-        keep_alive,
-    })
+    Ok(ResponseHead { status, headers, framing, keep_alive })
 }
 
 /// The length, if any; several equal ones become one (RFC 9112 § 6.3 rule 5).
@@ -146,11 +139,7 @@ fn content_length(headers: &mut HeaderMap) -> Result<Option<u64>, ResponseError>
 /// Digits only: `u64::from_str` would take a sign.
 fn number(digits: &[u8]) -> Option<u64> {
     let plain = digits.iter().all(u8::is_ascii_digit);
-    std::str::from_utf8(digits)
-        .ok()
-        .filter(|_| plain)?
-        .parse()
-        .ok()
+    std::str::from_utf8(digits).ok().filter(|_| plain)?.parse().ok()
 }
 
 fn strip_hop_by_hop(headers: &mut HeaderMap, status: StatusCode) {
@@ -232,16 +221,10 @@ mod tests {
             ("Content-Length: 0x5", ContentLength),
             ("Content-Length: 99999999999999999999", ContentLength),
             ("Content-Length:", ContentLength),
-            (
-                "Content-Length: 5\r\nTransfer-Encoding: chunked",
-                TransferEncoding,
-            ),
+            ("Content-Length: 5\r\nTransfer-Encoding: chunked", TransferEncoding),
             ("Transfer-Encoding: gzip, chunked", TransferEncoding),
             ("Transfer-Encoding: identity", TransferEncoding),
-            (
-                "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
-                TransferEncoding,
-            ),
+            ("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", TransferEncoding),
             ("X: a\r\n folded", Head(HeadFault::Name)),
             ("X : a", Head(HeadFault::Name)),
             ("X: a\rb", Head(HeadFault::Value)),
@@ -280,9 +263,7 @@ mod tests {
     fn bodies_that_cannot_be_have_no_framing() {
         for (method, status) in [(Method::HEAD, 200), (Method::GET, 304), (Method::GET, 204)] {
             let text = format!("HTTP/1.1 {status} X\r\nContent-Length: 7\r\n\r\n");
-            let head = decode(&mut BytesMut::from(&*text), &method, false)
-                .unwrap()
-                .unwrap();
+            let head = decode(&mut BytesMut::from(&*text), &method, false).unwrap().unwrap();
             assert!(matches!(head.framing, Framing::Length(0)));
             assert_eq!(head.headers.contains_key("content-length"), status != 204);
         }

@@ -100,9 +100,7 @@ fn put_target(
         return Ok(());
     }
     if !path.starts_with('/') {
-        return Err(ForwardError::Request {
-            what: "its target has no path",
-        });
+        return Err(ForwardError::Request { what: "its target has no path" });
     }
     let below = config.url.path();
     if !below.is_empty() && has_dots(path) {
@@ -111,10 +109,7 @@ fn put_target(
         });
     }
     put(out, below);
-    let target = parts
-        .uri
-        .path_and_query()
-        .map_or(path, |target| target.as_str());
+    let target = parts.uri.path_and_query().map_or(path, |target| target.as_str());
     put(out, target);
     Ok(())
 }
@@ -155,9 +150,7 @@ fn host_of(parts: &Parts) -> Result<Option<&[u8]>, ForwardError> {
     let mut hosts = parts.headers.get_all(header::HOST).iter();
     let first = hosts.next();
     if hosts.next().is_some() {
-        return Err(ForwardError::Request {
-            what: "it names two hosts",
-        });
+        return Err(ForwardError::Request { what: "it names two hosts" });
     }
     Ok(first.map(HeaderValue::as_bytes))
 }
@@ -175,12 +168,7 @@ fn is_replaced(name: &HeaderName, config: &UpstreamConfig, options: HeadOptions)
 /// Who the client is and what it asked, from the extensions and the target of the request.
 fn put_facts(out: &mut BytesMut, parts: &Parts) {
     let client = parts.extensions.get::<ClientAddr>().map(|client| client.ip);
-    let peer = || {
-        parts
-            .extensions
-            .get::<PeerAddr>()
-            .and_then(|peer| peer.ip())
-    };
+    let peer = || parts.extensions.get::<PeerAddr>().and_then(|peer| peer.ip());
     if let Some(ip) = client.or_else(peer) {
         use std::fmt::Write as _;
         // Writing to memory does not fail.

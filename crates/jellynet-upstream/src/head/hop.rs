@@ -8,10 +8,7 @@ pub(crate) fn is_hop_by_hop(name: &HeaderName) -> bool {
         || *name == header::TRANSFER_ENCODING
         || *name == header::UPGRADE
         || *name == header::TE
-        || matches!(
-            name.as_str(),
-            "keep-alive" | "proxy-connection" | "http2-settings"
-        )
+        || matches!(name.as_str(), "keep-alive" | "proxy-connection" | "http2-settings")
 }
 
 /// The fields that a message's `Connection` nominates besides its options.

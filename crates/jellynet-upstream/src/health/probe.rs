@@ -70,21 +70,13 @@ impl Upstream {
             let found = match timeout(config.timeout, self.ask()).await {
                 Ok(Ok(found)) => found,
                 Ok(Err(error)) => Finding {
-                    state: if error.is_down() {
-                        State::Down
-                    } else {
-                        State::Starting
-                    },
+                    state: if error.is_down() { State::Down } else { State::Starting },
                     identity: None,
                     reason: Some(chain(&error)),
                 },
                 Err(_) => starting(format!("no answer within {:?}", config.timeout)),
             };
-            let pause = if found.state == State::Up {
-                config.interval
-            } else {
-                config.retry
-            };
+            let pause = if found.state == State::Up { config.interval } else { config.retry };
             let health = self.health();
             health.set(found.state, found.identity, found.reason);
             self.prune();
@@ -126,20 +118,12 @@ fn judge(status: StatusCode, body: Option<&[u8]>) -> Finding {
             identity: Some(identity),
             reason: Some("says that it is starting".to_owned()),
         },
-        identity => Finding {
-            state: State::Up,
-            identity,
-            reason: None,
-        },
+        identity => Finding { state: State::Up, identity, reason: None },
     }
 }
 
 const fn starting(reason: String) -> Finding {
-    Finding {
-        state: State::Starting,
-        identity: None,
-        reason: Some(reason),
-    }
+    Finding { state: State::Starting, identity: None, reason: Some(reason) }
 }
 
 /// The whole body, if it is of sane size and comes to its end.

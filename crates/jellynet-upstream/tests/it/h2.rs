@@ -41,10 +41,7 @@ async fn a_request_with_a_body_gets_its_answer_whatever_becomes_of_the_body() {
     for _ in 0..20 {
         let gateway = Gateway::to(refuses).await;
         let got = curl(&program, &gateway, &["-d", "x"]).await;
-        assert!(
-            got.starts_with("HTTP/2 413") && got.ends_with("no"),
-            "{got}"
-        );
+        assert!(got.starts_with("HTTP/2 413") && got.ends_with("no"), "{got}");
     }
 }
 
@@ -55,24 +52,12 @@ async fn host_and_cookies_are_those_of_http_1() {
     };
     let address = upstream(|mut stream, _| async move {
         let head = read_head(&mut stream).await.unwrap();
-        let answer = format!(
-            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{head}",
-            head.len()
-        );
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{head}", head.len());
         stream.write_all(answer.as_bytes()).await.unwrap();
     })
     .await;
     let gateway = Gateway::to(address).await;
-    let arguments = &[
-        "-H",
-        "Host: tv.lan",
-        "-H",
-        "Cookie: a=b; c=d",
-        "-H",
-        "Accept:",
-        "-A",
-        "me",
-    ];
+    let arguments = &["-H", "Host: tv.lan", "-H", "Cookie: a=b; c=d", "-H", "Accept:", "-A", "me"];
     let got = curl(&program, &gateway, arguments).await;
     let head = got.split_once("\r\n\r\n").unwrap().1;
     let expected = "GET /x HTTP/1.1\r\nhost: tv.lan\r\nuser-agent: me\r\ncookie: a=b; c=d\r\n\

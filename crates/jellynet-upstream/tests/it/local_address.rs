@@ -19,21 +19,14 @@ async fn asked(answer: &'static [u8], path: &str) -> String {
 async fn it_alone_is_replaced() {
     let answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n\
                    Content-Length: 50\r\n\r\n{ \"Id\": \"1\", \"LocalAddress\":\"http://a\",\"X\":[1, 2]}";
-    for path in [
-        "/System/Info/Public",
-        "/system/info/public/",
-        "/tv/SYSTEM/Info/Public?x",
-    ] {
+    for path in ["/System/Info/Public", "/system/info/public/", "/tv/SYSTEM/Info/Public?x"] {
         let got = asked(answer, path).await;
         let body = r#"{ "Id": "1", "LocalAddress":"http://tv.lan/\"tv\"","X":[1, 2]}"#;
         assert_eq!(status_and_body(&got).1, body);
         assert!(got.contains(&format!("content-length: {}\r\n", body.len())));
     }
     let got = asked(answer, "/System/Info").await;
-    assert!(
-        got.ends_with(r#""LocalAddress":"http://a","X":[1, 2]}"#),
-        "{got}"
-    );
+    assert!(got.ends_with(r#""LocalAddress":"http://a","X":[1, 2]}"#), "{got}");
 }
 
 #[tokio::test]

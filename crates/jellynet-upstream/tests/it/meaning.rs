@@ -61,34 +61,20 @@ async fn bodies_keep_their_framing_and_their_trailers() {
     let request =
         "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello";
     let got = seen(config, request).await;
-    assert!(
-        got.contains("content-length: 5\r\n") && got.ends_with("\r\n\r\nhello"),
-        "{got}"
-    );
+    assert!(got.contains("content-length: 5\r\n") && got.ends_with("\r\n\r\nhello"), "{got}");
 
     let request = "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\
                    Trailer: X-Sum\r\n\r\n3;ext=1\r\nabc\r\n2\r\nde\r\n0\r\nX-Sum: 7\r\n\r\n";
     let got = seen(config, request).await;
     assert!(got.contains("transfer-encoding: chunked\r\n") && !got.contains("content-length"));
-    assert!(
-        got.ends_with("\r\nabc\r\n2\r\nde\r\n0\r\nx-sum: 7\r\n\r\n"),
-        "{got}"
-    );
+    assert!(got.ends_with("\r\nabc\r\n2\r\nde\r\n0\r\nx-sum: 7\r\n\r\n"), "{got}");
 
     let request = "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
-    assert!(
-        seen(config, request)
-            .await
-            .contains("content-length: 0\r\n")
-    );
+    assert!(seen(config, request).await.contains("content-length: 0\r\n"));
     let request = "DELETE / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
     assert!(!seen(config, request).await.contains("content-length"));
     let request = "OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
-    assert!(
-        seen(config, request)
-            .await
-            .starts_with("OPTIONS * HTTP/1.1\r\n")
-    );
+    assert!(seen(config, request).await.starts_with("OPTIONS * HTTP/1.1\r\n"));
 }
 
 #[tokio::test]
@@ -103,10 +89,7 @@ async fn host_and_path_are_the_operators_to_choose() {
         request,
     )
     .await;
-    assert!(
-        got.starts_with("GET /app/x HTTP/1.1\r\nhost: 127.0.0.1:"),
-        "{got}"
-    );
+    assert!(got.starts_with("GET /app/x HTTP/1.1\r\nhost: 127.0.0.1:"), "{got}");
     assert!(got.contains("x-forwarded-host: tv.lan\r\n"));
     let got = seen(
         |address| {
@@ -177,11 +160,7 @@ async fn every_way_to_end_a_body_is_passed_on() {
 
 #[tokio::test]
 async fn head_keeps_the_length_of_what_it_does_not_send() {
-    let address = answering(
-        b"HTTP/1.1 200 OK\r\nContent-Length: 5000000000\r\n\r\n",
-        false,
-    )
-    .await;
+    let address = answering(b"HTTP/1.1 200 OK\r\nContent-Length: 5000000000\r\n\r\n", false).await;
     let gateway = Gateway::to(address).await;
     let request = "HEAD / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
     let got = gateway.ask(request).await;

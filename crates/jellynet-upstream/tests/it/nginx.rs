@@ -53,22 +53,14 @@ async fn nginx(name: &str) -> Option<Nginx> {
     command.arg(folder.join("conf"));
     let process = Process::spawn(command);
     peer::wait_for_port(address, Duration::from_secs(10));
-    Some(Nginx {
-        address,
-        folder,
-        _process: process,
-    })
+    Some(Nginx { address, folder, _process: process })
 }
 
 fn curl(program: &Program, arguments: &[&str]) -> Vec<u8> {
     let mut command = Command::new(program.path());
     command.args(["-s", "--max-time", "60"]).args(arguments);
     let output = command.stderr(Stdio::inherit()).output().unwrap();
-    assert!(
-        output.status.success(),
-        "curl {arguments:?}: {}",
-        output.status
-    );
+    assert!(output.status.success(), "curl {arguments:?}: {}", output.status);
     output.stdout
 }
 
@@ -110,21 +102,12 @@ async fn every_answer_is_the_same_as_without_the_gateway() {
     let (Some(nginx), Some(program)) = (nginx("same").await, peer::find("curl")) else {
         return;
     };
-    for (name, len) in [
-        ("0", 0),
-        ("1", 1),
-        ("8k", 8192),
-        ("64k", 65_537),
-        ("3m", 3 << 20),
-    ] {
+    for (name, len) in [("0", 0), ("1", 1), ("8k", 8192), ("64k", 65_537), ("3m", 3 << 20)] {
         noise(&nginx.folder.join("www").join(name), len);
     }
     fs::write(nginx.folder.join("www/text.txt"), "word ".repeat(5000)).unwrap();
     let gateway = Gateway::to(nginx.address).await;
-    let (near, far) = (
-        format!("http://{}", gateway.address),
-        format!("http://{}", nginx.address),
-    );
+    let (near, far) = (format!("http://{}", gateway.address), format!("http://{}", nginx.address));
     let host = format!("Host: {}", nginx.address);
     blocking(move || {
         for protocol in ["--http1.1", "--http2-prior-knowledge"] {
@@ -141,16 +124,8 @@ async fn every_answer_is_the_same_as_without_the_gateway() {
                 &["-X", "DELETE"],
                 &["-X", "POST", "-d", "x"],
             ] {
-                for path in [
-                    "/0",
-                    "/1",
-                    "/8k",
-                    "/64k",
-                    "/3m",
-                    "/text.txt",
-                    "/none",
-                    "/%2e%2e%2fx",
-                ] {
+                for path in ["/0", "/1", "/8k", "/64k", "/3m", "/text.txt", "/none", "/%2e%2e%2fx"]
+                {
                     let through = [&[protocol, "-H", &host], arguments].concat();
                     let direct = fetch(&program, &far, &[&["--http1.1"], arguments].concat(), path);
                     let passed = fetch(&program, &near, &through, path);
@@ -182,10 +157,7 @@ async fn four_gibibytes_pass_and_a_unix_socket_serves() {
     let near = format!("http://{}", gateway.address);
     blocking(move || {
         let (head, _) = fetch(&program, &near, &["-I"], "/large");
-        assert!(
-            head.contains(&"content-length: 4294967297".to_owned()),
-            "{head:?}"
-        );
+        assert!(head.contains(&"content-length: 4294967297".to_owned()), "{head:?}");
         let (_, end) = fetch(&program, &near, &["-r", "4294967290-"], "/large");
         assert_eq!(end, [0; 7]);
         // An upload of 64 MiB of unknown length.
@@ -214,10 +186,7 @@ async fn an_upstream_that_restarts_costs_no_request() {
     }
     let pid = fs::read_to_string(first.folder.join("pid")).unwrap();
     // A graceful reload: old workers close their kept connections.
-    let reload = Command::new("kill")
-        .args(["-HUP", pid.trim()])
-        .status()
-        .unwrap();
+    let reload = Command::new("kill").args(["-HUP", pid.trim()]).status().unwrap();
     assert!(reload.success());
     for _ in 0..200 {
         let got = gateway.ask(request).await;
@@ -248,9 +217,6 @@ async fn a_real_websocket_client_and_server_notice_nothing() {
     let output = blocking(move || client.output().unwrap()).await.unwrap();
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success() && told.contains("all done"),
-        "{told}{errors}"
-    );
+    assert!(output.status.success() && told.contains("all done"), "{told}{errors}");
     assert_eq!(gateway.quiet().await.connections, 0);
 }

@@ -17,10 +17,7 @@ async fn nobody_there_is_503_until_somebody_is() {
     let got = gateway.get().await;
     assert_eq!(status_and_body(&got).0, 503);
     assert!(got.contains("retry-after: 5\r\n") && got.contains("cache-control: no-store"));
-    assert!(
-        !got.contains(&address.to_string()),
-        "the address stays here: {got}"
-    );
+    assert!(!got.contains(&address.to_string()), "the address stays here: {got}");
     assert_eq!(gateway.upstream.status().current().state, State::Down);
 
     let listener = TcpListener::bind(address).await.unwrap();

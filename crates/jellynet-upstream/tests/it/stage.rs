@@ -113,8 +113,7 @@ impl Gateway {
 
     /// `GET /` on a connection of its own.
     pub(crate) async fn get(&self) -> String {
-        self.ask("GET / HTTP/1.1\r\nHost: tv.lan\r\nConnection: close\r\n\r\n")
-            .await
+        self.ask("GET / HTTP/1.1\r\nHost: tv.lan\r\nConnection: close\r\n\r\n").await
     }
 
     /// Waits until nothing is going on but kept connections.

@@ -14,10 +14,7 @@ const REQUEST: &[u8] = b"GET /socket HTTP/1.1\r\nHost: a\r\nConnection: keep-ali
 async fn echoes() -> std::net::SocketAddr {
     upstream(|mut stream, _| async move {
         let head = read_head(&mut stream).await.unwrap();
-        assert!(
-            head.contains("connection: upgrade\r\nupgrade: websocket\r\n"),
-            "{head}"
-        );
+        assert!(head.contains("connection: upgrade\r\nupgrade: websocket\r\n"), "{head}");
         assert!(head.contains("sec-websocket-key: x\r\n"));
         let answer = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n\
                        Upgrade: websocket\r\nSec-WebSocket-Accept: y\r\n\r\nearly";
@@ -89,11 +86,7 @@ async fn an_upgrade_that_is_refused_is_an_ordinary_answer() {
     .await;
     let gateway = Gateway::to(address).await;
     let mut client = gateway.connect().await;
-    let twice = [
-        REQUEST,
-        b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
-    ]
-    .concat();
+    let twice = [REQUEST, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"].concat();
     client.write_all(&twice).await.unwrap();
     let got = read_to_end(&mut client).await;
     assert_eq!(got.matches("HTTP/1.1 426").count(), 2, "{got}");

@@ -53,11 +53,7 @@ fn families_and_commands() {
     ]
     .concat();
     for (bytes, expected, why) in [
-        (
-            v4_with(&[]),
-            "Client { source: 192.0.2.1:4660, destination: 192.0.2.2:443 }",
-            "IPv4",
-        ),
+        (v4_with(&[]), "Client { source: 192.0.2.1:4660, destination: 192.0.2.2:443 }", "IPv4"),
         (
             header(0x21, 0x12, &V4_BODY),
             "Client { source: 192.0.2.1:4660, destination: 192.0.2.2:443 }",
@@ -71,11 +67,7 @@ fn families_and_commands() {
         (header(0x21, 0x31, &[b'/'; 216]), "Unix", "a Unix socket"),
         (header(0x21, 0x00, &[]), "Unknown", "no family"),
         (header(0x20, 0x00, &[]), "Local", "the proxy itself"),
-        (
-            header(0x20, 0x11, &[1, 2, 3]),
-            "Local",
-            "its body is skipped",
-        ),
+        (header(0x20, 0x11, &[1, 2, 3]), "Local", "its body is skipped"),
         (header(0x20, 0xff, &[]), "Local", "and its family"),
     ] {
         assert_eq!(format!("{:?}", complete(&bytes).source), expected, "{why}");
@@ -86,96 +78,47 @@ fn families_and_commands() {
 fn what_is_wrong_is_said_at_once() {
     let too_long = [SIGNATURE, &[0x21, 0x11, 0xff, 0xff][..]].concat();
     for (bytes, expected, why) in [
-        (
-            b"\r\n\r\n\0\r\nQUIT\r".to_vec(),
-            ParseError::NotProxyProtocol,
-            "signature",
-        ),
-        (
-            b"\r\nGET".to_vec(),
-            ParseError::NotProxyProtocol,
-            "an empty line first",
-        ),
+        (b"\r\n\r\n\0\r\nQUIT\r".to_vec(), ParseError::NotProxyProtocol, "signature"),
+        (b"\r\nGET".to_vec(), ParseError::NotProxyProtocol, "an empty line first"),
         (
             [SIGNATURE, &[0x11][..]].concat(),
             ParseError::VersionCommand(0x11),
             "version 1 in binary",
         ),
-        (
-            [SIGNATURE, &[0x22][..]].concat(),
-            ParseError::VersionCommand(0x22),
-            "an unknown command",
-        ),
+        ([SIGNATURE, &[0x22][..]].concat(), ParseError::VersionCommand(0x22), "an unknown command"),
         (header(0x21, 0x41, &[]), ParseError::Family(0x41), "family"),
-        (
-            header(0x21, 0x13, &V4_BODY),
-            ParseError::Family(0x13),
-            "transport",
-        ),
+        (header(0x21, 0x13, &V4_BODY), ParseError::Family(0x13), "transport"),
         (
             too_long,
-            ParseError::TooLong {
-                announced: 65535,
-                cap: MAX_LENGTH,
-            },
+            ParseError::TooLong { announced: 65535, cap: MAX_LENGTH },
             "64 KiB are not waited for",
         ),
         (
             header(0x21, 0x11, &V4_BODY[..11]),
-            ParseError::TooShort {
-                announced: 11,
-                needed: 12,
-            },
+            ParseError::TooShort { announced: 11, needed: 12 },
             "shorter than its addresses",
         ),
         (
             header(0x21, 0x21, &V4_BODY),
-            ParseError::TooShort {
-                announced: 12,
-                needed: 36,
-            },
+            ParseError::TooShort { announced: 12, needed: 36 },
             "IPv6 with IPv4's length",
         ),
-        (
-            v4_with(&[1]),
-            ParseError::Tlv(1),
-            "an extension of one byte",
-        ),
-        (
-            v4_with(&[1, 0, 2, 0]),
-            ParseError::Tlv(1),
-            "one over the end",
-        ),
+        (v4_with(&[1]), ParseError::Tlv(1), "an extension of one byte"),
+        (v4_with(&[1, 0, 2, 0]), ParseError::Tlv(1), "one over the end"),
         (
             v4_with(&tlv(kind::UNIQUE_ID, &[0; 129])),
             ParseError::Tlv(kind::UNIQUE_ID),
             "129 bytes of a unique id",
         ),
-        (
-            v4_with(&tlv(kind::SSL, &[1])),
-            ParseError::Tlv(kind::SSL),
-            "short TLS",
-        ),
+        (v4_with(&tlv(kind::SSL, &[1])), ParseError::Tlv(kind::SSL), "short TLS"),
         (
             v4_with(&tlv(kind::SSL, &[1, 0, 0, 0, 0, 0x21, 0, 9])),
             ParseError::Tlv(kind::SSL),
             "an extension over the end of TLS",
         ),
-        (
-            v4_with(&tlv(kind::AUTHORITY, b"evil.example/x")),
-            ParseError::Authority,
-            "no host",
-        ),
-        (
-            v4_with(&tlv(kind::CRC32C, &[0; 4])),
-            ParseError::Checksum,
-            "a wrong sum",
-        ),
-        (
-            v4_with(&tlv(kind::CRC32C, &[0; 3])),
-            ParseError::Checksum,
-            "a short sum",
-        ),
+        (v4_with(&tlv(kind::AUTHORITY, b"evil.example/x")), ParseError::Authority, "no host"),
+        (v4_with(&tlv(kind::CRC32C, &[0; 4])), ParseError::Checksum, "a wrong sum"),
+        (v4_with(&tlv(kind::CRC32C, &[0; 3])), ParseError::Checksum, "a short sum"),
     ] {
         assert_eq!(parse(&bytes, MAX_LENGTH), Err(expected), "{why}");
     }
@@ -203,17 +146,11 @@ fn extensions_are_read_and_summed() {
     let found = header.tlvs();
     assert_eq!(found.count(), 7);
     assert_eq!(found.alpn(), Some(&b"h2"[..]));
-    assert_eq!(
-        found.authority().map(|host| host.name()),
-        Some("tv.example")
-    );
+    assert_eq!(found.authority().map(|host| host.name()), Some("tv.example"));
     assert_eq!(found.unique_id(), Some(&b"id"[..]));
     let ssl = found.ssl().unwrap();
     assert!(ssl.over_tls && ssl.verified);
-    assert_eq!(
-        (ssl.version, ssl.common_name),
-        (Some("TLSv1.3"), Some("box"))
-    );
+    assert_eq!((ssl.version, ssl.common_name), (Some("TLSv1.3"), Some("box")));
     assert_eq!(header.client().tls, Some(true));
 
     // Any changed byte is found, but for the length, which can end the header before the sum, and
@@ -222,10 +159,7 @@ fn extensions_are_read_and_summed() {
     for at in (12..14).chain(16..sum).chain(sum + 1..bytes.len()) {
         let mut changed = bytes.clone();
         changed[at] ^= 0x10;
-        assert!(
-            !matches!(parse(&changed, MAX_LENGTH), Ok(Parsed::Complete { .. })),
-            "byte {at}"
-        );
+        assert!(!matches!(parse(&changed, MAX_LENGTH), Ok(Parsed::Complete { .. })), "byte {at}");
     }
     let twice = summed(&[&tlvs[..], &tlv(kind::CRC32C, &[0; 4])].concat());
     assert_eq!(parse(&twice, MAX_LENGTH), Err(ParseError::Checksum));

@@ -82,10 +82,7 @@ fn both_are_seen_beside_minidlna() {
         for (client, n) in stage.clients.iter().zip(1..) {
             let seen = locations(&gssdp, client);
             for port in [8096, 8200] {
-                assert!(
-                    seen.contains(&format!("http://10.77.{n}.1:{port}/")),
-                    "{seen}"
-                );
+                assert!(seen.contains(&format!("http://10.77.{n}.1:{port}/")), "{seen}");
             }
         }
     }
@@ -93,10 +90,9 @@ fn both_are_seen_beside_minidlna() {
 
 #[test]
 fn it_is_seen_beside_minissdpd() {
-    let (Some(gssdp), Some(minissdpd)) = (
-        peer::find_with("gssdp-discover", &[]),
-        peer::find_with("minissdpd", &[]),
-    ) else {
+    let (Some(gssdp), Some(minissdpd)) =
+        (peer::find_with("gssdp-discover", &[]), peer::find_with("minissdpd", &[]))
+    else {
         return;
     };
     let Some(stage) = Stage::set() else { return };
@@ -105,17 +101,12 @@ fn it_is_seen_beside_minissdpd() {
     let (socket, pid) = (scratch.file("socket"), scratch.file("pid"));
     command.args(["-d", "-i", "eth1", "-i", "eth2", "-s", &socket, "-p", &pid]);
     let _minissdpd = stage.server.spawn(command);
-    peer::wait_until("the socket of minissdpd", PATIENCE, || {
-        Path::new(&socket).exists()
-    });
+    peer::wait_until("the socket of minissdpd", PATIENCE, || Path::new(&socket).exists());
     let server = Server::start(&stage.server);
     assert_eq!(server.rung(), Rung::Shared);
     for (client, n) in stage.clients.iter().zip(1..) {
         let seen = locations(&gssdp, client);
-        assert!(
-            seen.contains(&format!("http://10.77.{n}.1:8096/")),
-            "{seen}"
-        );
+        assert!(seen.contains(&format!("http://10.77.{n}.1:8096/")), "{seen}");
     }
 }
 
@@ -127,13 +118,9 @@ fn hog(namespace: &Namespace) -> Vec<UdpSocket> {
 fn ask(client: &Namespace, server: SocketAddr) -> Option<String> {
     client.run(|| {
         let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
-        socket
-            .set_read_timeout(Some(Duration::from_secs(2)))
-            .unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
         socket.connect(server).unwrap();
-        socket
-            .send(unicast_search(MEDIA_SERVER).as_bytes())
-            .unwrap();
+        socket.send(unicast_search(MEDIA_SERVER).as_bytes()).unwrap();
         let mut buffer = [0; 2048];
         let length = socket.recv(&mut buffer).ok()?;
         Some(String::from_utf8_lossy(&buffer[..length]).into_owned())
@@ -153,14 +140,8 @@ fn a_port_that_another_has_for_itself_is_named_otherwise_until_it_is_free() {
     // A connected socket takes the answer only from the address and port that it asked.
     let asked = SocketAddr::from(([10, 77, 2, 1], port));
     let answer = ask(&stage.clients[1], asked).unwrap();
-    assert!(
-        answer.contains("LOCATION: http://10.77.2.1:8096/"),
-        "{answer}"
-    );
-    assert!(
-        answer.contains(&format!("SEARCHPORT.UPNP.ORG: {port}\r\n")),
-        "{answer}"
-    );
+    assert!(answer.contains("LOCATION: http://10.77.2.1:8096/"), "{answer}");
+    assert!(answer.contains(&format!("SEARCHPORT.UPNP.ORG: {port}\r\n")), "{answer}");
 
     drop(hogged);
     peer::wait_until("port 1900 to be taken", Duration::from_secs(90), || {
@@ -185,13 +166,9 @@ fn hog_ipv6(namespace: &Namespace) -> Socket {
 fn ask_all(client: &Namespace) -> Vec<String> {
     client.run(|| {
         let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
-        socket
-            .set_read_timeout(Some(Duration::from_secs(3)))
-            .unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(3))).unwrap();
         let target = search(MEDIA_SERVER, 1);
-        socket
-            .send_to(target.as_bytes(), "239.255.255.250:1900")
-            .unwrap();
+        socket.send_to(target.as_bytes(), "239.255.255.250:1900").unwrap();
         let mut answers = Vec::new();
         let mut buffer = [0; 2048];
         while let Ok(length) = socket.recv(&mut buffer) {
@@ -212,22 +189,14 @@ fn minissdpd_answers_for_us_while_port_1900_is_not_ours() {
     let mut command = minissdpd.command();
     command.args(["-d", "-i", "eth1", "-s", &socket, "-p", &pid]);
     let _minissdpd = stage.server.spawn(command);
-    peer::wait_until("the socket of minissdpd", PATIENCE, || {
-        Path::new(&socket).exists()
-    });
+    peer::wait_until("the socket of minissdpd", PATIENCE, || Path::new(&socket).exists());
     // minissdpd itself shares port 1900 of IPv4: it is IPv6 that forces us down here.
     let _hog = hog_ipv6(&stage.server);
     let mut config = SsdpServiceConfig::default();
     config.minissdpd = Some(socket.into());
     let server = Server::start_with(&stage.server, UUID, config);
     peer::wait_until("the registration", PATIENCE, || {
-        matches!(
-            server.rung(),
-            Rung::SearchPort {
-                registered: true,
-                ..
-            }
-        )
+        matches!(server.rung(), Rung::SearchPort { registered: true, .. })
     });
     // Ours is valid for half an hour, that of minissdpd for two minutes.
     let is_theirs = |text: &String| text.contains(USN) && !text.contains("max-age=1800");

@@ -14,9 +14,7 @@ fn search(
     mut done: impl FnMut(&SearcherEvent) -> bool + Send,
 ) -> Vec<SearcherEvent> {
     namespace.run(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.unwrap().block_on(async {
             let agent = product_line("jellynet-test", "0.1");
             let config = SearcherConfig::new([Target::media_servers()], agent, seed());
@@ -94,9 +92,7 @@ fn gerbera_is_found_and_heard_to_go() {
     let config = scratch.file("config.xml");
     std::fs::write(&config, format!("{before}<home>{home}</home>{after}")).unwrap();
     let mut command = gerbera.command();
-    command
-        .args(["-c", &config, "-e", "eth1", "-m", home])
-        .env("HOME", home);
+    command.args(["-c", &config, "-e", "eth1", "-m", home]).env("HOME", home);
     let process = stage.server.spawn(command);
     let events = search(&stage.clients[0], |event| match event {
         SearcherEvent::Alive(found) => {
@@ -112,10 +108,9 @@ fn gerbera_is_found_and_heard_to_go() {
 
 #[test]
 fn a_search_waits_for_its_first_interface() {
-    let (Some(server), Some(client)) = (
-        Namespace::new("jellynet-ssdp"),
-        Namespace::new("jellynet-ssdp"),
-    ) else {
+    let (Some(server), Some(client)) =
+        (Namespace::new("jellynet-ssdp"), Namespace::new("jellynet-ssdp"))
+    else {
         return;
     };
     let advertised = Server::start(&server);

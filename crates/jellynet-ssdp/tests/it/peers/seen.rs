@@ -29,26 +29,18 @@ fn gssdp_sees_the_location_of_its_lan_and_the_end() {
     let server = Server::start(&stage.server);
     let target = format!("--target={MEDIA_SERVER}");
     let arguments = ["-i", "eth0", "--timeout=30", &target, "-m", "all"];
-    let watchers: Vec<Process> = stage
-        .clients
-        .iter()
-        .map(|client| client.spawn(command(&gssdp, &arguments)))
-        .collect();
+    let watchers: Vec<Process> =
+        stage.clients.iter().map(|client| client.spawn(command(&gssdp, &arguments))).collect();
     for (watcher, n) in watchers.iter().zip(1..) {
         watcher.wait_for_line("resource available", PATIENCE);
         watcher.wait_for_line(&format!("{USN}::{MEDIA_SERVER}"), PATIENCE);
-        watcher.wait_for_line(
-            &format!("Location: http://10.77.{n}.1:8096/dlna/"),
-            PATIENCE,
-        );
+        watcher.wait_for_line(&format!("Location: http://10.77.{n}.1:8096/dlna/"), PATIENCE);
     }
     server.stop();
     for watcher in &watchers {
         watcher.wait_for_line("resource unavailable", PATIENCE);
     }
-    let [one, two] = watchers.as_slice() else {
-        panic!()
-    };
+    let [one, two] = watchers.as_slice() else { panic!() };
     assert!(!one.output().contains("10.77.2.1"), "{}", one.output());
     assert!(!two.output().contains("10.77.1.1"), "{}", two.output());
 }
@@ -61,12 +53,7 @@ fn async_upnp_client_finds_it_over_both_families_and_reads_its_description() {
     let Some(stage) = Stage::set() else { return };
     let _server = Server::start(&stage.server);
     let client = &stage.clients[0];
-    let module = [
-        "-c",
-        "from async_upnp_client.cli import main; main()",
-        "--timeout",
-        "4",
-    ];
+    let module = ["-c", "from async_upnp_client.cli import main; main()", "--timeout", "4"];
     let eth0 = index(client, "eth0");
     let six = [
         "--bind".to_owned(),
@@ -75,16 +62,10 @@ fn async_upnp_client_finds_it_over_both_families_and_reads_its_description() {
         format!("FF02::C%{eth0}"),
     ];
     let six: Vec<_> = six.iter().map(String::as_str).collect();
-    for (way, url) in [
-        (vec!["--bind", "10.77.1.2"], "http://10.77.1.1:8096/"),
-        (six, "http://[fd77:1::1]:8096/"),
-    ] {
-        let search = [
-            &module[..],
-            &["search", "--search_target", MEDIA_SERVER],
-            &way,
-        ]
-        .concat();
+    for (way, url) in
+        [(vec!["--bind", "10.77.1.2"], "http://10.77.1.1:8096/"), (six, "http://[fd77:1::1]:8096/")]
+    {
+        let search = [&module[..], &["search", "--search_target", MEDIA_SERVER], &way].concat();
         let found = client.spawn(command(&python, &search));
         let line = found.wait_for_line("BOOTID.UPNP.ORG", PATIENCE);
         assert!(line.contains(url), "{line}");
@@ -124,9 +105,7 @@ fn async_upnp_client_hears_the_announcements() {
     let listener = client.spawn(command(&python, &listen));
     // The program says nothing when it is ready: its socket does.
     peer::wait_until("the listener to join", PATIENCE, || {
-        client
-            .ip_output("maddress show dev eth0")
-            .contains("239.255.255.250")
+        client.ip_output("maddress show dev eth0").contains("239.255.255.250")
     });
     let server = Server::start(&stage.server);
     listener.wait_for_line("ssdp:alive", PATIENCE);
@@ -161,25 +140,18 @@ fn vlc_lists_the_server() {
 
 #[test]
 fn the_universal_control_point_of_gupnp_reads_everything() {
-    let (Some(gupnp), Some(xvfb)) = (
-        peer::find_with("gupnp-universal-cp", &[]),
-        peer::find_with("xvfb-run", &[]),
-    ) else {
+    let (Some(gupnp), Some(xvfb)) =
+        (peer::find_with("gupnp-universal-cp", &[]), peer::find_with("xvfb-run", &[]))
+    else {
         return;
     };
     let Some(stage) = Stage::set() else { return };
     let _server = Server::start(&stage.server);
     let mut command = xvfb.command();
     command.arg("-a").arg(gupnp.path()).args(["-i", "eth0"]);
-    command
-        .env("GUPNP_DEBUG", "1")
-        .env("G_MESSAGES_DEBUG", "all");
+    command.env("GUPNP_DEBUG", "1").env("G_MESSAGES_DEBUG", "all");
     let process = stage.clients[0].spawn(command);
-    for part in [
-        "description.xml",
-        "contentdirectory.xml",
-        "connectionmanager.xml",
-    ] {
+    for part in ["description.xml", "contentdirectory.xml", "connectionmanager.xml"] {
         process.wait_for_line(part, PATIENCE);
     }
 }
@@ -189,9 +161,7 @@ fn node_ssdp_gets_an_answer() {
     let Some(node) = peer::find("node") else {
         return;
     };
-    let check = Command::new(node.path())
-        .args(["-e", "require('node-ssdp')"])
-        .output();
+    let check = Command::new(node.path()).args(["-e", "require('node-ssdp')"]).output();
     if !check.is_ok_and(|output| output.status.success()) {
         peer::skip("node has no node-ssdp (NODE_PATH names where modules are)");
         return;

@@ -90,19 +90,12 @@ impl Server {
         let thread = namespace.run(|| {
             // Threads that are started inside stay inside.
             thread::spawn(move || {
-                let runtime = tokio::runtime::Builder::new_current_thread()
-                    .enable_all()
-                    .build();
-                runtime
-                    .unwrap()
-                    .block_on(serve(uuid, config, ready_sender, receiver));
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                runtime.unwrap().block_on(serve(uuid, config, ready_sender, receiver));
             })
         });
         ready.recv_timeout(PATIENCE).unwrap();
-        Self {
-            orders,
-            thread: Some(thread),
-        }
+        Self { orders, thread: Some(thread) }
     }
 
     pub(crate) fn rung(&self) -> Rung {

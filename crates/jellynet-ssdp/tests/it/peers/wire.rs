@@ -54,9 +54,7 @@ fn listen(client: &Namespace, address: Ipv4Addr) -> mpsc::Receiver<Heard> {
 fn wait_for(heard: &mpsc::Receiver<Heard>, what: impl Fn(&Heard) -> bool) -> Vec<Heard> {
     let mut all = Vec::new();
     loop {
-        let one = heard
-            .recv_timeout(PATIENCE)
-            .unwrap_or_else(|_| panic!("{all:#?}"));
+        let one = heard.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("{all:#?}"));
         let last = what(&one);
         all.push(one);
         if last {
@@ -84,21 +82,13 @@ fn a_changed_address_is_told_in_the_order_of_the_architecture() {
     let told = wait_for(&affected, new);
     let boot = told.last().unwrap().boot;
     // The byebye leaves under the old id, if the old one was announced at all.
-    assert!(
-        told.iter()
-            .any(|h| h.kind == NotifyKind::ByeBye && h.boot < boot),
-        "{told:#?}"
-    );
+    assert!(told.iter().any(|h| h.kind == NotifyKind::ByeBye && h.boot < boot), "{told:#?}");
 
     let told = wait_for(&unaffected, |h| alive(h) && h.boot == boot);
     let update = told.iter().rfind(|h| h.kind == NotifyKind::Update).unwrap();
     assert_eq!(update.next, boot, "{told:#?}");
     assert!(update.boot < boot, "{told:#?}");
-    assert!(
-        told.iter()
-            .all(|h| h.kind != NotifyKind::ByeBye || h.boot < boot),
-        "{told:#?}"
-    );
+    assert!(told.iter().all(|h| h.kind != NotifyKind::ByeBye || h.boot < boot), "{told:#?}");
     server.stop();
 }
 
@@ -116,14 +106,8 @@ fn a_flapping_link_makes_no_storm() {
         let _ = pause.recv_timeout(Duration::from_millis(200));
     }
     server.stop();
-    let after = wait_for(&heard, |h| {
-        h.kind == NotifyKind::ByeBye && h.location.is_none()
-    });
+    let after = wait_for(&heard, |h| h.kind == NotifyKind::ByeBye && h.location.is_none());
     // Three sequences at once, one more each 20 s, each one update and three alives, and the end.
-    assert!(
-        after.len() <= 5 * 5,
-        "{} announcements: {after:#?}",
-        after.len()
-    );
+    assert!(after.len() <= 5 * 5, "{} announcements: {after:#?}", after.len());
     assert!(after.iter().map(|h| h.boot).is_sorted(), "{after:#?}");
 }

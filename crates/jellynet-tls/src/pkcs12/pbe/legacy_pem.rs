@@ -19,16 +19,12 @@ pub(crate) fn decrypt_legacy_pem(
         "AES-256-CBC" => Cipher::Aes256,
         "DES-EDE3-CBC" => Cipher::TripleDes,
         other => {
-            return Err(DecodeError::UnsupportedAlgorithm {
-                name: other.to_owned(),
-            });
+            return Err(DecodeError::UnsupportedAlgorithm { name: other.to_owned() });
         }
     };
     let iv = hex(iv.trim())
         .filter(|iv| iv.len() == cipher.iv_size())
-        .ok_or(DecodeError::Malformed {
-            what: "the DEK-Info header is not readable",
-        })?;
+        .ok_or(DecodeError::Malformed { what: "the DEK-Info header is not readable" })?;
     let opened = passwords.narrow.find(|password| {
         let key = bytes_to_key(password, iv.get(..8).unwrap_or_default(), cipher.key_size());
         let plain = cipher.decrypt(&key, &iv, ciphertext);
@@ -46,10 +42,7 @@ fn bytes_to_key(password: &[u8], salt: &[u8], length: usize) -> Zeroizing<Vec<u8
     let mut key = Zeroizing::new(Vec::with_capacity(length + 16));
     let mut last: Vec<u8> = Vec::new();
     while key.len() < length {
-        let digest = Md5::new()
-            .chain_update(&last)
-            .chain_update(password)
-            .chain_update(salt);
+        let digest = Md5::new().chain_update(&last).chain_update(password).chain_update(salt);
         last = digest.finalize().to_vec();
         key.extend_from_slice(&last);
     }
@@ -60,14 +53,9 @@ fn bytes_to_key(password: &[u8], salt: &[u8], length: usize) -> Zeroizing<Vec<u8
 fn hex(text: &str) -> Option<Vec<u8>> {
     let digits: Option<Vec<u8>> = text
         .chars()
-        .map(|digit| {
-            digit
-                .to_digit(16)
-                .and_then(|value| u8::try_from(value).ok())
-        })
+        .map(|digit| digit.to_digit(16).and_then(|value| u8::try_from(value).ok()))
         .collect();
     let digits = digits?;
     let (pairs, rest) = digits.as_chunks::<2>();
-    rest.is_empty()
-        .then(|| pairs.iter().map(|[high, low]| high << 4 | low).collect())
+    rest.is_empty().then(|| pairs.iter().map(|[high, low]| high << 4 | low).collect())
 }

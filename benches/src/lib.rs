@@ -1,1 +1,0 @@
-//! Holds nothing: the benches of the workspace stand beside this folder.

@@ -1,1 +1,0 @@
-//! Holds nothing: the examples of the workspace stand beside this folder.
