@@ -8,7 +8,7 @@
 //! Each round puts a burst into the kernel's buffer and measures only taking it out again, so
 //! that the sender's cost, which on loopback includes the kernel's receive path, stays outside.
 
-#![expect(missing_docs, clippy::unwrap_used, reason = "a benchmark")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a benchmark may panic")]
 
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};

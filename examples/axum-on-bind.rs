@@ -2,6 +2,8 @@
 //!
 //! `cargo run --example axum-on-bind -- '*:8096' eth0:8097 'unix:/tmp/x.sock?mode=0660'`
 
+#![expect(clippy::print_stdout, reason = "it says where it listens")]
+
 use std::error::Error;
 use std::time::Duration;
 

@@ -3,6 +3,8 @@
 //!
 //! `cargo run --example hyper-on-bind`, and `cargo run --example hyper-on-bind -- bare`
 
+#![expect(clippy::print_stdout, reason = "it says where it listens")]
+
 use std::convert::Infallible;
 use std::error::Error;
 use std::io::Write;

@@ -186,10 +186,10 @@ impl BindPlan {
                 }
             }
             Listen::Address { ip, zone: None, port } => {
-                self.address(request, SocketAddr::new(*ip, *port), interfaces)
+                self.address(request, SocketAddr::new(*ip, *port), interfaces);
             }
             Listen::Address { ip, zone: Some(zone), port } => {
-                self.zoned(request, *ip, zone, *port, interfaces)
+                self.zoned(request, *ip, zone, *port, interfaces);
             }
             Listen::Interface { name, port } => self.interface(request, name, *port, interfaces),
             Listen::Unix(unix) => self.here(request, Endpoint::Unix(unix.clone())),

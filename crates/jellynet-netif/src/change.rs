@@ -94,7 +94,7 @@ impl InterfaceTable {
             let old = self.same(now);
             match old {
                 None => {
-                    changes.push(Change::InterfaceNew { name: now.name.clone(), index: now.index })
+                    changes.push(Change::InterfaceNew { name: now.name.clone(), index: now.index });
                 }
                 Some(old) if old.flags != now.flags => changes.push(Change::FlagsChanged {
                     name: now.name.clone(),

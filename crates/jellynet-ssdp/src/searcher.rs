@@ -230,7 +230,7 @@ impl Searcher {
         match message {
             Message::Search(_) => {}
             Message::Response(Response { target, usn, details }) => {
-                self.sight(now, from, target, usn, &details)
+                self.sight(now, from, target, usn, &details);
             }
             Message::Notify(Notify { kind: NotifyKind::ByeBye, usn, .. }) => {
                 let event = self.cache.leave(usn.as_str(), from.interface);
