@@ -2,7 +2,7 @@
 
 use std::future::{Ready, ready};
 use std::net::IpAddr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -32,7 +32,8 @@ const ICON_SIZE: u32 = 120;
 /// What is announced, and what answers requests for its description; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Dlna {
-    service: Arc<SsdpService>,
+    /// Until it says goodbye; shared with those who follow the upstreams.
+    service: Arc<Mutex<Option<SsdpService>>>,
     descriptions: Arc<RwLock<Arc<Descriptions>>>,
     base: BasePath,
     reach: Reach,
@@ -57,7 +58,7 @@ impl Dlna {
             .ok()?;
         let (service, _) = SsdpService::start(advertiser, SsdpServiceConfig::default(), interfaces);
         let dlna = Self {
-            service: Arc::new(service),
+            service: Arc::new(Mutex::new(Some(service))),
             descriptions: Arc::new(RwLock::new(Arc::new(Descriptions::new([])))),
             base: base.clone(),
             reach: reach.clone(),
@@ -80,19 +81,14 @@ impl Dlna {
             Bytes::from_static(ICON),
         );
         let (reach, path) = (self.reach.clone(), description.path());
-        let root = RootDevice::new(
-            description.device(),
-            move |interface: &Interface, address: IpAddr| {
+        let root =
+            RootDevice::new(description.device(), move |interface: &Interface, address: IpAddr| {
                 let ask = Ask::new(address).came_by(interface.index).plain_address();
                 Some(format!("{}{path}", reach.url(&ask)?.url))
-            },
-        );
+            });
         let descriptions = Descriptions::new([description]).with_base(self.base.as_str());
-        *self
-            .descriptions
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = Arc::new(descriptions);
-        if let Err(error) = self.service.replace_devices(vec![root]) {
+        *self.descriptions.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(descriptions);
+        if let Some(Err(error)) = self.service().as_ref().map(|s| s.replace_devices(vec![root])) {
             tracing::error!(%error, "announce nothing by SSDP");
         }
     }
@@ -116,9 +112,10 @@ impl Dlna {
 
     /// How port 1900 stands, in words.
     pub(crate) fn status(&self) -> String {
-        match self.service.rung() {
-            Rung::Shared => "announcing and answering on 1900/udp".to_owned(),
-            Rung::SearchPort { port, .. } => {
+        match self.service().as_ref().map(SsdpService::rung) {
+            None => "ended".to_owned(),
+            Some(Rung::Shared) => "announcing and answering on 1900/udp".to_owned(),
+            Some(Rung::SearchPort { port, .. }) => {
                 format!(
                     "announcing; another program has 1900/udp for itself, unicast searches go to {port}"
                 )
@@ -127,12 +124,16 @@ impl Dlna {
         }
     }
 
-    /// Says goodbye.
+    /// Says goodbye; whoever is spoken for afterwards is not announced any more.
     pub(crate) async fn stop(self) {
-        // The layers hold the rest of it, and have nothing more to serve.
-        if let Some(service) = Arc::into_inner(self.service) {
+        let service = self.service().take();
+        if let Some(service) = service {
             service.stop().await;
         }
+    }
+
+    fn service(&self) -> MutexGuard<'_, Option<SsdpService>> {
+        self.service.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -151,10 +152,7 @@ impl<S> Layer<S> for DescribeLayer {
     type Service = Describe<S>;
 
     fn layer(&self, inner: S) -> Describe<S> {
-        Describe {
-            descriptions: Arc::clone(&self.0),
-            inner,
-        }
+        Describe { descriptions: Arc::clone(&self.0), inner }
     }
 }
 
@@ -179,11 +177,8 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let described = self
-            .descriptions
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .respond(&request);
+        let described =
+            self.descriptions.read().unwrap_or_else(PoisonError::into_inner).respond(&request);
         match described {
             Some(response) => futures_util::future::Either::Left(ready(Ok(response.map(R::from)))),
             None => futures_util::future::Either::Right(self.inner.call(request)),

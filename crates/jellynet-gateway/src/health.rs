@@ -1,5 +1,7 @@
 //! How it all is: for `/ready`, `/status.json` and the metrics.
 
+use std::collections::BTreeMap;
+
 use jellynet_access::Counters;
 use jellynet_admin::{Admin, Kind, Metrics, Part, Ready, Sample};
 use jellynet_bind::{Handle, OutcomeKind};
@@ -50,33 +52,21 @@ impl Health {
 
     /// Adds the metrics of everything that counts by itself.
     pub(crate) fn count(&self, metrics: &Metrics, refusals: Counters) {
-        let sample = |labels, value: u64| Sample {
-            labels,
-            value: value as f64,
-        };
+        let sample = |labels, value: u64| Sample { labels, value: value as f64 };
         metrics.add(
             "jellynet_access_denied_total",
             "Refused requests, by reason.",
             Kind::Counter,
             move || {
                 let denied = refusals.iter().filter(|(reason, _)| !reason.allows());
-                denied
-                    .map(|(reason, n)| sample(vec![("reason", reason.to_string())], n))
-                    .collect()
+                denied.map(|(reason, n)| sample(vec![("reason", reason.to_string())], n)).collect()
             },
         );
         let listeners = self.listeners.clone();
-        metrics.add(
-            "jellynet_connections_open",
-            "Connections open now.",
-            Kind::Gauge,
-            move || {
-                let counts = listeners.counts().into_iter();
-                counts
-                    .map(|c| sample(vec![("listener", c.name.to_string())], c.open as u64))
-                    .collect()
-            },
-        );
+        metrics.add("jellynet_connections_open", "Connections open now.", Kind::Gauge, move || {
+            let counts = listeners.counts().into_iter();
+            counts.map(|c| sample(vec![("listener", c.name.to_string())], c.open as u64)).collect()
+        });
         let listeners = self.listeners.clone();
         metrics.add(
             "jellynet_connections_total",
@@ -84,21 +74,17 @@ impl Health {
             Kind::Counter,
             move || {
                 let counts = listeners.counts().into_iter();
-                counts
-                    .map(|c| sample(vec![("listener", c.name.to_string())], c.total))
-                    .collect()
+                counts.map(|c| sample(vec![("listener", c.name.to_string())], c.total)).collect()
             },
         );
-        let health = self.clone();
+        let listeners = self.listeners.clone();
         metrics.add(
             "jellynet_listener_up",
-            "Whether a wanted listener listens.",
+            "Whether all that was wanted of a listener listens.",
             Kind::Gauge,
             move || {
-                let parts = health.listener_parts().into_iter();
-                parts
-                    .map(|part| sample(vec![("listener", part.name)], part.ready.into()))
-                    .collect()
+                let up = by_listener(&listeners).into_iter();
+                up.map(|(name, up)| sample(vec![("listener", name)], up.into())).collect()
             },
         );
         let upstreams = self.upstreams.clone();
@@ -120,10 +106,7 @@ impl Health {
                 "When a certificate expires.",
             );
             metrics.add(name, help, Kind::Gauge, move || {
-                let until = tls
-                    .status()
-                    .into_iter()
-                    .filter_map(|s| Some((s.name, s.not_after?)));
+                let until = tls.status().into_iter().filter_map(|s| Some((s.name, s.not_after?)));
                 let seconds =
                     |until: jellynet_tls::Timestamp| u64::try_from(until.as_unix()).unwrap_or(0);
                 until
@@ -136,12 +119,7 @@ impl Health {
                 "jellynet_discovery_responses_total",
                 "Answers on 7359/udp.",
                 Kind::Counter,
-                move || {
-                    vec![sample(
-                        vec![("protocol", "7359".to_owned())],
-                        announcer.answered(),
-                    )]
-                },
+                move || vec![sample(vec![("protocol", "7359".to_owned())], announcer.answered())],
             );
         }
     }
@@ -149,10 +127,8 @@ impl Health {
     fn ready(&self) -> Ready {
         let mut parts = self.listener_parts();
         parts.extend(self.upstreams.iter().map(|upstream| {
-            let (name, status) = (
-                format!("upstream {}", upstream.config().url),
-                upstream.status().current(),
-            );
+            let (name, status) =
+                (format!("upstream {}", upstream.config().url), upstream.status().current());
             match (status.state, status.reason) {
                 (State::Up, _) => Part::ready(name),
                 (state, reason) => {
@@ -179,10 +155,8 @@ impl Health {
     pub(crate) fn certificates(&self) -> Vec<String> {
         let line = |status: jellynet_tls::Status| match (&status.last_error, status.not_after) {
             (_, Some(until)) => {
-                let warnings = status
-                    .warnings
-                    .iter()
-                    .map(|warning| format!("; {}", warning.message));
+                let warnings =
+                    status.warnings.iter().map(|warning| format!("; {}", warning.message));
                 format!(
                     "certificate: {} for {}, until {until}{}",
                     status.name,
@@ -206,7 +180,7 @@ impl Health {
         let part = |outcome: jellynet_bind::Outcome| {
             let name = format!("{} {}", outcome.name, outcome.listen);
             match outcome.kind {
-                OutcomeKind::Listening { .. } => Part::ready(name),
+                OutcomeKind::Listening { addr } => Part::ready(format!("{} {addr}", outcome.name)),
                 // A family that the kernel lacks is missed by nobody.
                 OutcomeKind::Lacking { .. } => Part::waiting(name, outcome.to_string()).optional(),
                 _ => Part::waiting(name, outcome.to_string()),
@@ -230,16 +204,23 @@ impl Health {
         });
         Status {
             version: env!("CARGO_PKG_VERSION"),
-            listeners: self
-                .listeners
-                .outcomes()
-                .iter()
-                .map(ToString::to_string)
-                .collect(),
+            listeners: self.listeners.outcomes().iter().map(ToString::to_string).collect(),
             upstreams: upstreams.collect(),
             discovery: self.announcer.as_ref().map(Announcer::status),
             announced: self.reach.announced_by_interface(),
             certificates: self.certificates(),
         }
     }
+}
+
+/// Whether each listener is where it was wanted: one sample for each name, for there may be
+/// several sockets of one name. A family that the kernel lacks is missed by nobody.
+fn by_listener(listeners: &Handle) -> BTreeMap<String, bool> {
+    let mut up = BTreeMap::new();
+    for outcome in listeners.outcomes() {
+        let listens =
+            matches!(outcome.kind, OutcomeKind::Listening { .. } | OutcomeKind::Lacking { .. });
+        *up.entry(outcome.name.to_string()).or_insert(true) &= listens;
+    }
+    up
 }

@@ -151,13 +151,8 @@ async fn scan(args: &ScanArgs) -> Result<(), Failure> {
             print(&format!("{}: {}\n", step.number, signal(&step.status)));
         }
         for program in step.programs {
-            let flag = program
-                .flag
-                .map_or(String::new(), |flag| format!(" ({flag})"));
-            print(&format!(
-                "    {}: {} {}{flag}\n",
-                program.number, program.channel, program.name
-            ));
+            let flag = program.flag.map_or(String::new(), |flag| format!(" ({flag})"));
+            print(&format!("    {}: {} {}{flag}\n", program.number, program.channel, program.name));
         }
     };
     let done = tuners()?.scan(&device, args.from..=args.to, report).await;
@@ -178,31 +173,16 @@ fn signal(status: &TunerStatus) -> String {
 
 async fn info(args: &DeviceArgs) -> Result<(), Failure> {
     let device = find(args).await?;
-    let address = device
-        .address()
-        .ok_or_else(|| Failure::plain("the device has no address"))?;
+    let address = device.address().ok_or_else(|| Failure::plain("the device has no address"))?;
     let failed = |error| Failure::runtime(format!("cannot ask {address}"), error);
     let mut control = Control::new(address, ControlOptions::default());
     let model = control.get("/sys/model").await.map_err(failed)?;
-    print(&format!(
-        "device {} ({model}) at {address}, {} tuners\n",
-        device.id, device.tuner_count
-    ));
+    print(&format!("device {} ({model}) at {address}, {} tuners\n", device.id, device.tuner_count));
     for tuner in 0..device.tuner_count {
-        let status = control
-            .get(&format!("/tuner{tuner}/status"))
-            .await
-            .map_err(failed)?;
-        let owner = control
-            .get(&format!("/tuner{tuner}/lockkey"))
-            .await
-            .map_err(failed)?;
+        let status = control.get(&format!("/tuner{tuner}/status")).await.map_err(failed)?;
+        let owner = control.get(&format!("/tuner{tuner}/lockkey")).await.map_err(failed)?;
         let status = TunerStatus::parse(&status);
-        let what = if status.is_idle() {
-            "idle".to_owned()
-        } else {
-            signal(&status)
-        };
+        let what = if status.is_idle() { "idle".to_owned() } else { signal(&status) };
         print(&format!("tuner {tuner}: {what}; locked by {owner}\n"));
     }
     Ok(())
@@ -210,27 +190,34 @@ async fn info(args: &DeviceArgs) -> Result<(), Failure> {
 
 async fn receive(args: &TuneArgs, file: Option<&PathBuf>) -> Result<(), Failure> {
     let device = find(&args.device).await?;
-    let opened = tuners()?
-        .open(&device, &TuneRequest::new(args.channel.clone()))
-        .await;
+    let opened = tuners()?.open(&device, &TuneRequest::new(args.channel.clone())).await;
     let stream = opened.map_err(not_opened)?;
     let info = stream.info();
     print(&format!(
         "device {}, tuner {}, {} to {}\n",
         info.device, info.tuner, info.transport, info.target
     ));
-    let mut file = match file {
-        Some(path) => {
-            let file = tokio::fs::File::create(path).await;
-            Some(file.map_err(|error| {
-                Failure::runtime(format!("cannot write {}", path.display()), error)
-            })?)
+    let mut file = match create(file).await {
+        Ok(file) => file,
+        Err(failure) => {
+            stream.close().await;
+            return Err(failure);
         }
-        None => None,
     };
     let (stats, ended) = copy(stream, file.as_mut(), args.duration).await;
     print(&account(&stats));
     ended
+}
+
+/// After tuning only, so that a recording that cannot begin replaces no file.
+async fn create(path: Option<&PathBuf>) -> Result<Option<tokio::fs::File>, Failure> {
+    let Some(path) = path else {
+        return Ok(None);
+    };
+    let created = tokio::fs::File::create(path).await;
+    created
+        .map(Some)
+        .map_err(|error| Failure::runtime(format!("cannot write {}", path.display()), error))
 }
 
 /// Takes the stream until its end, the time is over, or Ctrl-C; always releases the tuner.
@@ -295,14 +282,8 @@ fn not_opened(error: OpenError) -> Failure {
     let OpenError::DataBlocked(blocked) = &error else {
         return Failure::runtime("cannot tune", error);
     };
-    let advice = blocked
-        .advice()
-        .into_iter()
-        .map(|a| format!("\n  {}: {}", a.when, a.command));
-    Failure::plain(format!(
-        "cannot tune: {blocked}{}",
-        advice.collect::<String>()
-    ))
+    let advice = blocked.advice().into_iter().map(|a| format!("\n  {}: {}", a.when, a.command));
+    Failure::plain(format!("cannot tune: {blocked}{}", advice.collect::<String>()))
 }
 
 async fn simulate(args: &SimulateArgs) -> Result<(), Failure> {
@@ -318,10 +299,7 @@ async fn simulate(args: &SimulateArgs) -> Result<(), Failure> {
     let id = config.id;
     let simulator = Simulator::start(config).await;
     let simulator = simulator.map_err(|error| Failure::runtime("cannot play a device", error))?;
-    print(&format!(
-        "device {id} listens at {}; Ctrl-C ends it\n",
-        simulator.address()
-    ));
+    print(&format!("device {id} listens at {}; Ctrl-C ends it\n", simulator.address()));
     let _ = tokio::signal::ctrl_c().await;
     Ok(())
 }
