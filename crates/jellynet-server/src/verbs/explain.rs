@@ -20,7 +20,7 @@ use crate::verbs::{json, own_interfaces, print};
 struct Line {
     config: Option<Value>,
     interfaces: Option<Vec<Given>>,
-    peer: IpAddr,
+    peer: String,
     #[serde(default)]
     tls: bool,
     method: Option<String>,
@@ -47,10 +47,7 @@ struct Problem {
 
 impl Problem {
     fn new(key: impl Into<String>, message: impl ToString) -> Self {
-        Self {
-            key: key.into(),
-            message: message.to_string(),
-        }
+        Self { key: key.into(), message: message.to_string() }
     }
 }
 
@@ -58,42 +55,29 @@ impl From<SettingsError> for Problem {
     fn from(error: SettingsError) -> Self {
         // The object has room for one: the first, whose message is its own.
         let first = error.problems().first();
-        first.map_or_else(
-            || Self::new("", &error),
-            |p| Self::new(p.key.clone(), &p.message),
-        )
+        first.map_or_else(|| Self::new("", &error), |p| Self::new(p.key.clone(), &p.message))
     }
 }
 
 pub(super) fn run(args: &ExplainArgs) -> Result<(), Failure> {
     if args.stdin {
-        for line in std::io::stdin().lock().lines() {
+        // Bytes, so that a line that is no text is answered like any other bad one.
+        for line in std::io::stdin().lock().split(b'\n') {
             let line =
                 line.map_err(|error| Failure::runtime("cannot read standard input", error))?;
-            if !line.trim().is_empty() {
+            if !line.trim_ascii().is_empty() {
                 print(&(answer(&line) + "\n"));
             }
         }
         return Ok(());
     }
     let config = sources::load(&args.settings)?.config;
-    let headers: Vec<_> = args
-        .headers
-        .iter()
-        .map(|line| line.split_once(':').unwrap_or((line, "")))
-        .collect();
-    let headers = headers
-        .iter()
-        .map(|(name, value)| (name.trim(), value.trim()));
+    let headers: Vec<_> =
+        args.headers.iter().map(|line| line.split_once(':').unwrap_or((line, ""))).collect();
+    let headers = headers.iter().map(|(name, value)| (name.trim(), value.trim()));
     let Some(peer) = args.peer else { return Ok(()) };
-    let question = question(
-        peer,
-        args.tls,
-        Some(&args.method),
-        Some(&args.target),
-        headers,
-    )
-    .map_err(|problem| Failure::plain(format!("{}: {}", problem.key, problem.message)))?;
+    let question = question(peer, args.tls, Some(&args.method), Some(&args.target), headers)
+        .map_err(|problem| Failure::plain(format!("{}: {}", problem.key, problem.message)))?;
     let explained = Explain::new(&config, &own_interfaces()?, &question);
     print(&match args.format {
         Format::Json => json(&explained) + "\n",
@@ -103,15 +87,19 @@ pub(super) fn run(args: &ExplainArgs) -> Result<(), Failure> {
 }
 
 /// One object in, one out.
-fn answer(line: &str) -> String {
+fn answer(line: &[u8]) -> String {
     match explain(line) {
         Ok(explained) => json(&explained),
         Err(problem) => json(&serde_json::json!({ "error": problem })),
     }
 }
 
-fn explain(line: &str) -> Result<Explain, Problem> {
-    let line: Line = serde_json::from_str(line).map_err(|error| Problem::new("", error))?;
+fn explain(line: &[u8]) -> Result<Explain, Problem> {
+    let line: Line = serde_json::from_slice(line).map_err(|error| Problem::new("", error))?;
+    let peer = line.peer.parse().map_err(|_| {
+        let given = &line.peer;
+        Problem::new("peer", format!("{given:?} is no address: write 192.168.1.20"))
+    })?;
     let mut settings = Settings::new(KEYS);
     if let Some(config) = &line.config {
         settings.add_json(config);
@@ -121,17 +109,9 @@ fn explain(line: &str) -> Result<Explain, Problem> {
         Some(given) => table(given)?,
         None => own_interfaces().map_err(|error| Problem::new("interfaces", error))?,
     };
-    let headers = line
-        .headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()));
-    let question = question(
-        line.peer,
-        line.tls,
-        line.method.as_deref(),
-        line.target.as_deref(),
-        headers,
-    )?;
+    let headers = line.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let question =
+        question(peer, line.tls, line.method.as_deref(), line.target.as_deref(), headers)?;
     Ok(Explain::new(&config, &interfaces, &question))
 }
 
@@ -145,9 +125,7 @@ fn question<'a>(
     let mut question = Question::new(SocketAddr::new(peer, 0));
     question.tls = tls;
     if let Some(method) = method {
-        question.method = method
-            .parse()
-            .map_err(|error| Problem::new("method", error))?;
+        question.method = method.parse().map_err(|error| Problem::new("method", error))?;
     }
     question.target = target.unwrap_or("/").to_owned();
     for (at, (name, value)) in headers.enumerate() {
@@ -165,15 +143,10 @@ fn table(given: Vec<Given>) -> Result<InterfaceTable, Problem> {
         let net = one.address.parse().map_err(|_| {
             Problem::new(
                 key(),
-                format!(
-                    "{:?} is no address with a prefix: write 192.168.1.10/24",
-                    one.address
-                ),
+                format!("{:?} is no address with a prefix: write 192.168.1.10/24", one.address),
             )
         })?;
-        let at = interfaces
-            .iter()
-            .position(|i| i.index == one.index && i.name == one.name);
+        let at = interfaces.iter().position(|i| i.index == one.index && i.name == one.name);
         let interface = match at {
             Some(at) => interfaces.swap_remove(at),
             None => Interface::new(one.name, one.index),
