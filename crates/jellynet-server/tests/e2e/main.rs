@@ -5,8 +5,11 @@
     reason = "a test may panic"
 )]
 
+mod cert;
 mod cli;
+mod explain;
 mod found;
 mod house;
+mod https;
 mod proxies;
 mod rig;

@@ -1,0 +1,226 @@
+//! HTTPS as the binary serves it: which certificate, to whom, and what happens when files change.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use jellynet_test::netns::Namespace;
+use jellynet_test::peer;
+
+use crate::cert::{fingerprint, hex, issue};
+use crate::rig::{Folder, MediaServer, SOON, Server, ask, get, jellynet};
+
+/// Within this, a certificate file that changed is served.
+const RENEWED: Duration = Duration::from_secs(3);
+
+/// A host, and a folder with `tv.pem` and `tv.key`; nothing where there are no namespaces or a
+/// peer is missing.
+fn host() -> Option<(Namespace, Folder)> {
+    peer::find_with("openssl", &["version"])?;
+    peer::find("curl")?;
+    let host = Namespace::new("jellynet-server")?;
+    let folder = Folder::new();
+    issue(folder.path(), "tv", "DNS:tv.lan,IP:127.0.0.1");
+    Some((host, folder))
+}
+
+/// An identity of these files.
+fn identity(folder: &Path) -> String {
+    let file = |name: &str| folder.join(name).display().to_string();
+    format!("[[identity]]\ncertificate = '{}'\nkey = '{}'\n", file("tv.pem"), file("tv.key"))
+}
+
+/// What curl prints: head and body.
+fn curl(on: &Namespace, arguments: &[&str]) -> String {
+    let mut command = Command::new("curl");
+    command.args(["-sik", "--max-time", "10"]).args(arguments);
+    let output = on.run(|| command.output().unwrap());
+    assert!(output.status.success(), "curl {arguments:?}: {output:?}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The SHA-256 of the certificate that openssl is shown.
+fn shown(on: &Namespace) -> String {
+    let script = "openssl s_client -connect 127.0.0.1:8920 </dev/null 2>/dev/null \
+                  | openssl x509 -noout -fingerprint -sha256";
+    let mut command = Command::new("sh");
+    command.args(["-c", script]);
+    let output = on.run(|| command.output().unwrap());
+    hex(&String::from_utf8_lossy(&output.stdout))
+}
+
+#[test]
+fn an_identity_serves_https_with_both_versions_of_http() {
+    let Some((host, folder)) = host() else { return };
+    MediaServer::start(&host, "127.0.0.1:8097");
+    let upstream = "[[upstream]]\nurl = 'http://127.0.0.1:8097'\n";
+    let server = Server::start(&host, &(identity(folder.path()) + upstream));
+    server.process.wait_for_line("Living Room", SOON);
+    let url = "https://127.0.0.1:8920/x";
+    for (version, line) in [("--http1.1", "HTTP/1.1 200"), ("--http2", "HTTP/2 200")] {
+        let answer = curl(&host, &[version, url]);
+        assert!(answer.starts_with(line), "{version}: {answer}");
+        // The media server repeats what it was asked.
+        let seen = answer.to_ascii_lowercase();
+        assert!(seen.contains("x-forwarded-proto: https"), "{answer}");
+        assert!(seen.contains("x-forwarded-host: 127.0.0.1:8920"), "{answer}");
+    }
+    let spoofed = curl(&host, &["-H", "X-Forwarded-Proto: http", url]);
+    assert!(!spoofed.to_ascii_lowercase().contains("proto: http\r"), "{spoofed}");
+    for version in ["--tlsv1.2", "--tlsv1.3"] {
+        let maximum = version.trim_start_matches("--tlsv");
+        let answer = curl(&host, &[version, "--tls-max", maximum, url]);
+        assert!(answer.contains(" 200"), "{version}: {answer}");
+    }
+    assert_eq!(shown(&host), fingerprint(folder.path(), "tv.pem"));
+    let plain = get(&host, "127.0.0.1:8096", "/x").unwrap();
+    let seen = plain.body.to_ascii_lowercase();
+    assert!(seen.contains("x-forwarded-proto: http\r"), "{seen}");
+}
+
+#[test]
+fn plain_http_on_the_tls_port_is_sent_to_https() {
+    let Some((host, folder)) = host() else { return };
+    let _server = Server::start(&host, &identity(folder.path()));
+    let answer = host.run(|| ask("127.0.0.1:8920", "GET /a?b", &["Host: tv.lan:8920"]).unwrap());
+    assert_eq!(answer.status, 308, "{}", answer.head);
+    assert_eq!(answer.header("location"), Some("https://tv.lan:8920/a?b"));
+}
+
+#[test]
+fn https_without_a_certificate_makes_one_and_says_so() {
+    let Some((host, _)) = host() else { return };
+    let server = Server::start(&host, "[https]\nlisten = ['*:8920']\n");
+    let output = server.process.output();
+    assert!(output.contains("HTTPS has no certificate"), "{output}");
+    let answer = curl(&host, &["https://127.0.0.1:8920/health"]);
+    assert!(answer.contains(" 200") && answer.ends_with("Healthy"), "{answer}");
+    assert_eq!(get(&host, "127.0.0.1:8096", "/health").unwrap().status, 200);
+    let made = server.folder.path().join("data");
+    assert_eq!(shown(&host), fingerprint(&made, "self-signed.pem"));
+}
+
+#[test]
+fn a_missing_certificate_ends_the_start_unless_https_is_optional() {
+    let Some((host, folder)) = host() else { return };
+    fs::remove_file(folder.path().join("tv.pem")).unwrap();
+    let missing = folder.path().join("tv.pem").display().to_string();
+    let config = identity(folder.path());
+    let server = Server::start_unready(&host, &config);
+    let status = server.process.wait(SOON);
+    let output = server.process.output();
+    assert!(!status.success(), "{output}");
+    assert!(output.contains(&missing) && output.contains("No such file"), "{output}");
+    assert!(output.contains("identity[0]"), "{output}");
+
+    let server = Server::start(&host, &format!("{config}[https]\noptional = true\n"));
+    let output = server.process.output();
+    assert!(output.contains(&missing), "{output}");
+    assert_eq!(get(&host, "127.0.0.1:8096", "/health").unwrap().status, 200);
+    // What comes later is served without a restart.
+    issue(folder.path(), "tv", "DNS:tv.lan");
+    let new = fingerprint(folder.path(), "tv.pem");
+    peer::wait_until("the certificate that came", RENEWED, || shown(&host) == new);
+}
+
+#[test]
+fn a_redirect_leads_to_the_port_of_https_but_never_for_health() {
+    let Some((host, folder)) = host() else { return };
+    let config = identity(folder.path())
+        + "[https]\nredirect = true\n[base_url]\npath = '/jellyfin'\n[proxies]\nknown = ['127.0.0.1']\n";
+    let _server = Server::start(&host, &config);
+    let to = |path: &str, headers: &[&str]| {
+        let answer = host.run(|| ask("127.0.0.1:8096", &format!("GET {path}"), headers).unwrap());
+        (answer.status, answer.header("location").map(str::to_owned))
+    };
+    let own = to("/jellyfin/x?y", &["Host: tv.lan:8096", "X-Forwarded-For: 10.0.0.9"]);
+    assert_eq!(own, (308, Some("https://tv.lan:8920/jellyfin/x?y".to_owned())));
+    for path in ["/health", "/jellyfin/health"] {
+        assert_eq!(to(path, &[]).0, 200, "{path}");
+    }
+    // Who came by https to the proxy is where it should be.
+    let proxied = ["Host: tv.lan", "X-Forwarded-For: 10.0.0.9", "X-Forwarded-Proto: https"];
+    assert_ne!(to("/jellyfin/x", &proxied).0, 308);
+    let answer = curl(&host, &["https://127.0.0.1:8920/jellyfin/health"]);
+    assert!(answer.contains(" 200"), "{answer}");
+}
+
+#[test]
+fn the_public_port_of_https_is_the_one_redirected_to() {
+    let Some((host, folder)) = host() else { return };
+    let config =
+        identity(folder.path()) + "[https]\nredirect = true\n[published]\nhttps_port = 443\n";
+    let _server = Server::start(&host, &config);
+    let answer = host.run(|| ask("127.0.0.1:8096", "GET /x", &["Host: tv.example.org"]).unwrap());
+    assert_eq!(answer.header("location"), Some("https://tv.example.org/x"));
+}
+
+#[test]
+fn a_new_certificate_is_served_and_a_broken_one_is_not() {
+    let Some((host, folder)) = host() else { return };
+    let at = folder.path();
+    let config = identity(at) + "[admin]\nlisten = ['127.0.0.1:9096']\n";
+    let server = Server::start(&host, &config);
+    assert_eq!(shown(&host), fingerprint(at, "tv.pem"));
+
+    // As certbot does it: new files, renamed over the old ones.
+    issue(at, "new", "DNS:tv.lan,IP:127.0.0.1");
+    let new = fingerprint(at, "new.pem");
+    fs::rename(at.join("new.key"), at.join("tv.key")).unwrap();
+    fs::rename(at.join("new.pem"), at.join("tv.pem")).unwrap();
+    peer::wait_until("the new certificate", RENEWED, || shown(&host) == new);
+
+    folder.write("tv.pem", "broken\n");
+    server.process.wait_for_line("keep the certificate that is served", SOON);
+    assert_eq!(shown(&host), new);
+    let ready = get(&host, "127.0.0.1:9096", "/ready").unwrap();
+    assert_eq!(ready.status, 200, "the old one serves: {}", ready.body);
+    assert!(ready.body.contains("tv.pem"), "{}", ready.body);
+
+    issue(at, "tv", "DNS:tv.lan");
+    let newest = fingerprint(at, "tv.pem");
+    peer::wait_until("the repaired certificate", RENEWED, || shown(&host) == newest);
+}
+
+#[test]
+fn a_busy_https_port_ends_the_start_and_names_its_holder() {
+    let Some((host, folder)) = host() else { return };
+    let _busy = host.run(|| TcpListener::bind("0.0.0.0:8920").unwrap());
+    let config = identity(folder.path());
+    let server = Server::start_unready(&host, &config);
+    let status = server.process.wait(SOON);
+    let output = server.process.output();
+    assert_eq!(status.code(), Some(75), "{output}");
+    assert!(output.contains(":8920"), "{output}");
+    let holder = std::process::id().to_string();
+    assert!(output.contains(&holder), "the holder is this test:\n{output}");
+
+    let server = Server::start(&host, &format!("{config}[https]\noptional = true\n"));
+    assert!(server.process.output().contains(":8920"));
+    assert_eq!(get(&host, "127.0.0.1:8096", "/health").unwrap().status, 200);
+}
+
+#[test]
+fn bad_keys_of_https_are_named() {
+    let folder = Folder::new();
+    let config = folder.write(
+        "bad.toml",
+        "[https]\nlisten = ['8920:x']\nhsts = 'soon'\noptional = 1.5\n[tls]\nprofile = 'old'\n\
+         [[identity]]\nkey = 'k'\npassword = 'p'\npassword_file = 'f'\n",
+    );
+    let output = jellynet(&["check", "--config", config.to_str().unwrap()]).output().unwrap();
+    assert_eq!(output.status.code(), Some(78));
+    let text = String::from_utf8(output.stderr).unwrap();
+    for key in [
+        "https.listen[0]",
+        "https.hsts",
+        "https.optional",
+        "tls.profile",
+        "identity[0].certificate",
+        "identity[0].password",
+    ] {
+        assert!(text.contains(key), "{key} is not in\n{text}");
+    }
+}
