@@ -111,9 +111,7 @@ impl Accept {
         B::Error: Into<Failed>,
     {
         let Some(tls) = self.tls.filter(|_| facts.name() == HTTPS) else {
-            self.server
-                .serve_stream(stream, facts, Protocol::Sniff, stack)
-                .await?;
+            self.server.serve_stream(stream, facts, Protocol::Sniff, stack).await?;
             return Ok(());
         };
         let stream = tls.acceptor.accept(stream).await?;
@@ -123,9 +121,7 @@ impl Accept {
             _ => Protocol::Http1,
         };
         let stack = AddExtension::new(AddExtension::new(stack, Scheme::Https), known);
-        self.server
-            .serve_stream(stream, facts, protocol, stack)
-            .await?;
+        self.server.serve_stream(stream, facts, protocol, stack).await?;
         Ok(())
     }
 }

@@ -36,10 +36,7 @@ impl Own {
                 ServerId::from_bytes(passing_id())
             }
         };
-        Self {
-            name: server.name.clone().unwrap_or_else(host_name),
-            id,
-        }
+        Self { name: server.name.clone().unwrap_or_else(host_name), id }
     }
 }
 
@@ -58,20 +55,13 @@ fn passing_id() -> [u8; 16] {
     use std::hash::{BuildHasher, RandomState};
     let mut id = [0; 16];
     for half in id.chunks_exact_mut(8) {
-        half.copy_from_slice(
-            &RandomState::new()
-                .hash_one(std::process::id())
-                .to_ne_bytes(),
-        );
+        half.copy_from_slice(&RandomState::new().hash_one(std::process::id()).to_ne_bytes());
     }
     id
 }
 
 pub(crate) fn host_name() -> String {
-    rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned()
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// Speaks for this server, or for the upstreams behind it, on 7359/udp.
@@ -93,10 +83,7 @@ impl Announcer {
         let mut rules = ResponderConfig::default();
         rules.allowed = config.allow.clone();
         let service = DiscoveryService::spawn(Responder::new(rules), interfaces);
-        let announcer = Self {
-            responder: service.driver(),
-            reach: reach.clone(),
-        };
+        let announcer = Self { responder: service.driver(), reach: reach.clone() };
         if let Some(own) = own {
             announcer.advertise(own.id, &own.name);
         }
@@ -110,8 +97,7 @@ impl Announcer {
             let announced = reach.url(&Ask::new(asker.peer).came_by(asker.interface));
             announced.map(|announced| announced.url)
         });
-        self.responder
-            .with(|responder, _now| responder.advertise(identity));
+        self.responder.with(|responder, _now| responder.advertise(identity));
     }
 
     /// Speaks for an upstream under the id that it tells, for as long as it tells one. A restart
@@ -132,9 +118,7 @@ impl Announcer {
                     }
                 };
                 if let Some(before) = spoken.filter(|before| *before != id) {
-                    announcer
-                        .responder
-                        .with(|responder, _now| responder.withdraw(before));
+                    announcer.responder.with(|responder, _now| responder.withdraw(before));
                 }
                 announcer.advertise(id, &identity.server_name);
                 spoken = Some(id);
@@ -144,8 +128,7 @@ impl Announcer {
 
     /// How many questions were answered.
     pub(crate) fn answered(&self) -> u64 {
-        self.responder
-            .with(|responder, _now| responder.stats().answered)
+        self.responder.with(|responder, _now| responder.stats().answered)
     }
 
     /// How the socket on 7359/udp stands, in words.
@@ -155,10 +138,7 @@ impl Announcer {
             Some(_) => format!("answering on {PORT}/udp"),
             None => {
                 let failures: Vec<_> = status.failures().collect();
-                format!(
-                    "not yet on {PORT}/udp, tried again and again: {}",
-                    failures.join("; ")
-                )
+                format!("not yet on {PORT}/udp, tried again and again: {}", failures.join("; "))
             }
         }
     }

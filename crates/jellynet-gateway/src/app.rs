@@ -37,19 +37,15 @@ impl Content {
     /// to whoever takes it.
     pub(crate) fn directory(path: &Path) -> Self {
         Self::Directory(
-            ServeDir::new(path)
-                .precompressed_br()
-                .precompressed_gzip()
-                .precompressed_zstd(),
+            ServeDir::new(path).precompressed_br().precompressed_gzip().precompressed_zstd(),
         )
     }
 
     async fn answer(self, request: Request<Incoming>) -> Response<Body> {
         match self {
-            Self::Gateway(upstream) => upstream
-                .forward(request)
-                .await
-                .map(|inner| Body::Upstream { inner }),
+            Self::Gateway(upstream) => {
+                upstream.forward(request).await.map(|inner| Body::Upstream { inner })
+            }
             _ if is_health(&request) => health(),
             Self::Directory(directory) => {
                 let Ok(response) = directory.oneshot(request).await;
@@ -84,8 +80,7 @@ pub(crate) struct App {
 
 /// Device and channel of a path that is a tuner's.
 fn tuner_path(path: &str) -> Option<&str> {
-    path.strip_prefix("/tuner")
-        .filter(|rest| rest.starts_with('/'))
+    path.strip_prefix("/tuner").filter(|rest| rest.starts_with('/'))
 }
 
 impl Service<Request<Incoming>> for App {
@@ -99,10 +94,7 @@ impl Service<Request<Incoming>> for App {
 
     fn call(&mut self, request: Request<Incoming>) -> Self::Future {
         if let (Some(tuner), Some(rest)) = (&self.tuner, tuner_path(request.uri().path())) {
-            let query = request
-                .uri()
-                .query()
-                .map_or(String::new(), |query| format!("?{query}"));
+            let query = request.uri().query().map_or(String::new(), |query| format!("?{query}"));
             let mut asked = Request::new(());
             *asked.method_mut() = request.method().clone();
             if let Ok(uri) = format!("{rest}{query}").parse() {
@@ -136,25 +128,19 @@ pin_project! {
 
 impl From<&'static str> for Body {
     fn from(text: &'static str) -> Self {
-        Self::Full {
-            inner: Full::from(text),
-        }
+        Self::Full { inner: Full::from(text) }
     }
 }
 
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
-        Self::Full {
-            inner: Full::from(bytes),
-        }
+        Self::Full { inner: Full::from(bytes) }
     }
 }
 
 impl Default for Body {
     fn default() -> Self {
-        Self::Full {
-            inner: Full::default(),
-        }
+        Self::Full { inner: Full::default() }
     }
 }
 

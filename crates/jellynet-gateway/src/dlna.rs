@@ -97,15 +97,16 @@ impl Dlna {
         let (dlna, mut status) = (self.clone(), upstream.status());
         tokio::spawn(async move {
             let mut spoken = None;
-            while let Some(status) = status.changed().await {
-                let Some(identity) = status.identity else {
-                    continue;
-                };
-                let known = (identity.id.clone(), identity.server_name.clone());
-                if let (Ok(id), true) = (identity.id.parse(), spoken.as_ref() != Some(&known)) {
-                    dlna.speak_for(id, &identity.server_name);
-                    spoken = Some(known);
+            // It may have answered before anybody followed it.
+            let mut now = Some(status.current());
+            while let Some(known) = now {
+                if let Some(who) = known.identity.filter(|who| spoken.as_ref() != Some(who)) {
+                    if let Ok(id) = who.id.parse() {
+                        dlna.speak_for(id, &who.server_name);
+                    }
+                    spoken = Some(who);
                 }
+                now = status.changed().await;
             }
         });
     }

@@ -100,20 +100,13 @@ impl Explain {
     #[must_use]
     pub fn new(config: &Config, interfaces: &InterfaceTable, question: &Question) -> Self {
         let peer = PeerAddr::inet(question.peer);
-        let scheme = if question.tls {
-            Scheme::Https
-        } else {
-            Scheme::Http
-        };
+        let scheme = if question.tls { Scheme::Https } else { Scheme::Http };
         let connection = Connection::from_peer(peer).with_scheme(scheme);
         let resolved = rules(&config.proxies).resolve(&connection, &question.headers);
         let decision = policy(&config.access, interfaces).decide(resolved.client, Some(peer));
         Self {
             client: resolved.client.map(|client| client.ip.to_string()),
-            client_port: resolved
-                .client
-                .and_then(|client| client.port)
-                .filter(|port| *port != 0),
+            client_port: resolved.client.and_then(|client| client.port).filter(|port| *port != 0),
             scheme: resolved.scheme.as_str(),
             host: resolved.host.map(|host| host.to_string()),
             provenance: provenance(resolved.client),
@@ -121,10 +114,7 @@ impl Explain {
             hops: resolved.hops,
             audit: resolved.audit.iter().map(|flag| flag.as_str()).collect(),
             local: decision.local,
-            access: AccessAnswer {
-                allowed: decision.allowed,
-                reason: decision.reason.as_str(),
-            },
+            access: AccessAnswer { allowed: decision.allowed, reason: decision.reason.as_str() },
             base_url: route(config, question),
             published: published(config, interfaces, &resolved),
         }
@@ -139,28 +129,15 @@ impl fmt::Display for Explain {
             write!(f, ": {reason}")?;
         }
         writeln!(f, ", {} hops)", self.hops)?;
-        writeln!(
-            f,
-            "asked for  {}://{}",
-            self.scheme,
-            self.host.as_deref().unwrap_or("no host")
-        )?;
+        writeln!(f, "asked for  {}://{}", self.scheme, self.host.as_deref().unwrap_or("no host"))?;
         for flag in &self.audit {
             writeln!(f, "audit      {flag}")?;
         }
-        let verdict = if self.access.allowed {
-            "comes in"
-        } else {
-            "is refused"
-        };
+        let verdict = if self.access.allowed { "comes in" } else { "is refused" };
         let side = if self.local { "local" } else { "remote" };
         writeln!(f, "access     {verdict}, {side} ({})", self.access.reason)?;
         let base = &self.base_url;
-        let to = base
-            .inner
-            .as_deref()
-            .or(base.location.as_deref())
-            .unwrap_or("404");
+        let to = base.inner.as_deref().or(base.location.as_deref()).unwrap_or("404");
         writeln!(f, "path       {}: {to}", base.action)?;
         match &self.published {
             Some(published) => writeln!(f, "told       {}: {}", published.url, published.because),
@@ -190,10 +167,7 @@ fn reason(client: Option<ClientAddr>) -> Option<&'static str> {
 fn route(config: &Config, question: &Question) -> BaseUrlAnswer {
     let router = config.base_url.router(DefaultPath::default());
     let class = RequestClass::of(&question.method, &question.headers);
-    let prefix = question
-        .headers
-        .get("x-forwarded-prefix")
-        .and_then(|value| value.to_str().ok());
+    let prefix = question.headers.get("x-forwarded-prefix").and_then(|value| value.to_str().ok());
     let route = match prefix {
         Some(prefix) => router.route_stripped(class, &question.target, prefix),
         None => router.route(class, &question.target),
@@ -203,12 +177,7 @@ fn route(config: &Config, question: &Question) -> BaseUrlAnswer {
         Route::Redirect { status, location } => ("redirect", None, Some(status), Some(location)),
         Route::NotFound => ("not-found", None, Some(404), None),
     };
-    BaseUrlAnswer {
-        action,
-        inner,
-        status,
-        location,
-    }
+    BaseUrlAnswer { action, inner, status, location }
 }
 
 fn published(
@@ -218,9 +187,7 @@ fn published(
 ) -> Option<PublishedAnswer> {
     let client = resolved.client?;
     let uri = resolved.host.and_then(|host| {
-        let uri = Uri::builder()
-            .scheme(resolved.scheme.as_str())
-            .authority(host.to_string());
+        let uri = Uri::builder().scheme(resolved.scheme.as_str()).authority(host.to_string());
         uri.path_and_query("/").build().ok()
     });
     let ask = Ask::new(client.ip);
@@ -229,12 +196,6 @@ fn published(
         None => ask,
     };
     let listeners = reach::planned(&config.http.listen, interfaces);
-    let announced = config
-        .published
-        .published()
-        .for_peer(&ask, interfaces, &listeners)?;
-    Some(PublishedAnswer {
-        url: announced.url,
-        because: announced.because.to_string(),
-    })
+    let announced = config.published.published().for_peer(&ask, interfaces, &listeners)?;
+    Some(PublishedAnswer { url: announced.url, because: announced.because.to_string() })
 }

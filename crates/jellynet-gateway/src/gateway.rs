@@ -69,9 +69,7 @@ pub struct Gateway {
 
 impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gateway")
-            .field("health", &self.health)
-            .finish_non_exhaustive()
+        f.debug_struct("Gateway").field("health", &self.health).finish_non_exhaustive()
     }
 }
 
@@ -85,64 +83,33 @@ impl Gateway {
     /// # Panics
     ///
     /// Outside a tokio runtime.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "a gateway is the configuration at work"
-    )]
     pub fn open(config: Config) -> Result<Self, OpenError> {
         let interfaces = Interfaces::watch().map_err(OpenError::Interfaces)?;
         let listeners = listen(&config, &interfaces)?;
         let tls = open_tls(&config, &interfaces)?;
-        let reach = Reach::new(
-            config.published.published(),
-            interfaces.clone(),
-            listeners.handle(),
-        );
-        let own = config
-            .upstreams
-            .is_empty()
-            .then(|| Own::load(&config.server));
-        let upstreams: Vec<_> = config
-            .upstreams
-            .iter()
-            .map(|one| connect(one, &reach))
-            .collect();
+        let reach =
+            Reach::new(config.published.published(), interfaces.clone(), listeners.handle());
+        let own = config.upstreams.is_empty().then(|| Own::load(&config.server));
+        let upstreams: Vec<_> = config.upstreams.iter().map(|one| connect(one, &reach)).collect();
         let announcer = config
             .discovery
             .enabled
             .then(|| Announcer::start(&config.discovery, own.as_ref(), &reach, interfaces.clone()));
         if let Some(announcer) = &announcer {
-            upstreams
-                .iter()
-                .for_each(|upstream| announcer.follow(upstream));
+            upstreams.iter().for_each(|upstream| announcer.follow(upstream));
         }
         let dlna = config.ssdp.then(|| {
-            Dlna::start(
-                own.as_ref(),
-                &upstreams,
-                &config.base_url.path,
-                &reach,
-                interfaces.clone(),
-            )
+            Dlna::start(own.as_ref(), &upstreams, &config.base_url.path, &reach, interfaces.clone())
         });
         let dlna = dlna.flatten();
         let tuner = tuners::open(&config.tuner, &config.server.data_dir())?;
-        let health = Health {
-            listeners: listeners.handle(),
-            upstreams,
-            announcer,
-            reach,
-            tls,
-        };
+        let health = Health { listeners: listeners.handle(), upstreams, announcer, reach, tls };
         let parts = Parts::new(&config, &interfaces.current());
-        follow_interfaces(&config, &parts.policy, interfaces.clone());
+        follow_interfaces(&config, &parts.policy, interfaces);
         follow_names(&config, &parts.rules);
         health.count(&parts.metrics, parts.refusals.clone());
         let admin = health.admin(parts.metrics.clone());
-        let app = App {
-            content: content(&config, own, &health),
-            tuner,
-        };
+        let app = App { content: content(&config, own, &health), tuner };
         let stack = parts.stack(&config, app, health.tls.as_ref(), dlna.as_ref());
         Ok(Self {
             accept: Accept::new(&config, parts.rules, stack, admin, health.tls.clone()),
@@ -158,17 +125,10 @@ impl Gateway {
     #[must_use]
     pub fn summary(&self) -> String {
         let health = &self.health;
-        let mut rows: Vec<_> = health
-            .listeners
-            .outcomes()
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let mut rows: Vec<_> =
+            health.listeners.outcomes().iter().map(ToString::to_string).collect();
         rows.extend(
-            health
-                .upstreams
-                .iter()
-                .map(|upstream| format!("upstream: {}", upstream.config().url)),
+            health.upstreams.iter().map(|upstream| format!("upstream: {}", upstream.config().url)),
         );
         rows.extend(self.files.iter().map(|files| format!("files: {files}")));
         rows.extend(health.certificates());
@@ -176,11 +136,7 @@ impl Gateway {
             Some(announcer) => format!("discovery: {}", announcer.status()),
             None => "discovery: switched off".to_owned(),
         });
-        rows.extend(
-            self.dlna
-                .iter()
-                .map(|dlna| format!("ssdp: {}", dlna.status())),
-        );
+        rows.extend(self.dlna.iter().map(|dlna| format!("ssdp: {}", dlna.status())));
         rows.extend(health.reach.announced_by_interface());
         rows.join("\n")
     }
@@ -194,12 +150,7 @@ impl Gateway {
     pub fn start(self) -> Drain {
         let (listeners, deadline) = (self.listeners.handle(), self.deadline);
         let serving = tokio::spawn(self.accept.run(self.listeners));
-        Drain {
-            listeners,
-            deadline,
-            serving,
-            dlna: self.dlna,
-        }
+        Drain { listeners, deadline, serving, dlna: self.dlna }
     }
 }
 
@@ -213,9 +164,7 @@ pub struct Drain {
 
 impl fmt::Debug for Drain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Drain")
-            .field("deadline", &self.deadline)
-            .finish_non_exhaustive()
+        f.debug_struct("Drain").field("deadline", &self.deadline).finish_non_exhaustive()
     }
 }
 
@@ -273,10 +222,7 @@ fn refuse_if_failed(bound: &Bound, https_optional: bool) -> Result<(), OpenError
     Err(OpenError::Listen {
         temporary: bad.iter().any(|outcome| match &outcome.kind {
             OutcomeKind::Failed { error } => {
-                matches!(
-                    **error,
-                    BindError::InUse { .. } | BindError::NotLocal { .. }
-                )
+                matches!(**error, BindError::InUse { .. } | BindError::NotLocal { .. })
             }
             _ => false,
         }),
@@ -298,13 +244,7 @@ fn content(config: &Config, own: Option<Own>, health: &Health) -> Content {
         (None, Some(directory)) => Content::directory(directory),
         (None, None) => {
             let own = own.unwrap_or_else(|| Own::load(&config.server));
-            Content::Welcome(
-                Welcome {
-                    own,
-                    health: health.clone(),
-                }
-                .into(),
-            )
+            Content::Welcome(Welcome { own, health: health.clone() }.into())
         }
     }
 }
@@ -352,11 +292,7 @@ fn follow_interfaces(config: &Config, policy: &LivePolicy, mut interfaces: Inter
 fn follow_names(config: &Config, rules: &LiveRules) {
     let names = HostNames::new(config.proxies.known.clone(), rules.clone());
     tokio::spawn(names.run(|event| match event {
-        NameEvent::Changed {
-            name,
-            added,
-            removed,
-        } => {
+        NameEvent::Changed { name, added, removed } => {
             tracing::info!(name, ?added, ?removed, "a known proxy's addresses changed");
         }
         NameEvent::Failed { name, error, kept } => {
@@ -367,9 +303,11 @@ fn follow_names(config: &Config, rules: &LiveRules) {
                 "cannot resolve a known proxy: its last addresses stay"
             );
         }
-        event => tracing::warn!(
-            ?event,
-            "a known proxy's addresses are too old: it is no proxy any more"
-        ),
+        event => {
+            tracing::warn!(
+                ?event,
+                "a known proxy's addresses are too old: it is no proxy any more"
+            );
+        }
     }));
 }

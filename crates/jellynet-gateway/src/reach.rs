@@ -21,11 +21,7 @@ pub(crate) struct Reach {
 
 impl Reach {
     pub(crate) fn new(published: Published, interfaces: Interfaces, listeners: Handle) -> Self {
-        Self {
-            published: Arc::new(published),
-            interfaces,
-            listeners,
-        }
+        Self { published: Arc::new(published), interfaces, listeners }
     }
 
     /// The interfaces as they are now.
@@ -35,8 +31,7 @@ impl Reach {
 
     /// The URL for whoever asks in this way, and why that one.
     pub(crate) fn url(&self, ask: &Ask<'_>) -> Option<Announced> {
-        self.published
-            .for_peer(ask, &self.interfaces(), &self.open())
+        self.published.for_peer(ask, &self.interfaces(), &self.open())
     }
 
     /// The URL for a client that asked by HTTP.
@@ -47,9 +42,7 @@ impl Reach {
     /// For each address's subnet, the URL that a peer there is told.
     pub(crate) fn announced_by_interface(&self) -> Vec<String> {
         let interfaces = self.interfaces();
-        let addresses = interfaces
-            .addresses()
-            .filter(|(i, _)| i.flags.up && !i.flags.loopback);
+        let addresses = interfaces.addresses().filter(|(i, _)| i.flags.up && !i.flags.loopback);
         let rows = addresses.filter_map(|(interface, address)| {
             let announced = self.url(&Ask::new(address.ip()).came_by(interface.index))?;
             Some(format!(
@@ -66,9 +59,7 @@ impl Reach {
     fn open(&self) -> Vec<Listener> {
         let outcomes = self.listeners.outcomes();
         let open = outcomes.iter().filter_map(|outcome| match &outcome.kind {
-            OutcomeKind::Listening {
-                addr: BoundAddr::Inet(addr),
-            } => match &*outcome.name {
+            OutcomeKind::Listening { addr: BoundAddr::Inet(addr) } => match &*outcome.name {
                 HTTP => Some(Listener::http(*addr)),
                 HTTPS => Some(Listener::https(*addr)),
                 _ => None,
@@ -88,33 +79,21 @@ pub(crate) const ADMIN: &str = "admin";
 
 /// The sockets that would accept connections on these interfaces.
 pub(crate) fn planned(listen: &[Listen], interfaces: &InterfaceTable) -> Vec<Listener> {
-    let requests: Vec<_> = listen
-        .iter()
-        .map(|one| Request::new(HTTP, one.clone()))
-        .collect();
+    let requests: Vec<_> = listen.iter().map(|one| Request::new(HTTP, one.clone())).collect();
     let sockets = BindPlan::new(&requests, interfaces).sockets;
-    let addresses = sockets
-        .into_iter()
-        .filter_map(|socket| match socket.endpoint {
-            Endpoint::Tcp(address) => Some(Listener::http(address)),
-            _ => None,
-        });
+    let addresses = sockets.into_iter().filter_map(|socket| match socket.endpoint {
+        Endpoint::Tcp(address) => Some(Listener::http(address)),
+        _ => None,
+    });
     addresses.collect()
 }
 
 /// Where this host itself reaches a listener.
 pub(crate) fn from_this_host(listen: &Listen) -> Option<String> {
     Some(match listen {
-        Listen::Wildcard {
-            families: Families::V6,
-            port,
-        } => format!("[::1]:{port}"),
+        Listen::Wildcard { families: Families::V6, port } => format!("[::1]:{port}"),
         Listen::Wildcard { port, .. } | Listen::Loopback { port } => format!("127.0.0.1:{port}"),
-        Listen::Address {
-            ip,
-            zone: None,
-            port,
-        } => SocketAddr::new(*ip, *port).to_string(),
+        Listen::Address { ip, zone: None, port } => SocketAddr::new(*ip, *port).to_string(),
         Listen::Interface { name, port } => {
             let interfaces = jellynet_netif::interfaces().ok()?;
             let address = interfaces.by_name(name)?.addresses.first()?;

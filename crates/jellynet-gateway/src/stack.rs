@@ -70,11 +70,7 @@ impl Parts {
         };
         ServiceBuilder::new()
             .layer(ForwardedLayer::new(self.rules.clone()).with_audit(self.audit.clone()))
-            .layer(MeasureLayer::new(
-                HTTP,
-                self.metrics.listener(HTTP),
-                self.log.clone(),
-            ))
+            .layer(MeasureLayer::new(HTTP, self.metrics.listener(HTTP), self.log.clone()))
             .layer(AccessLayer::new(self.policy.clone()).with_counters(self.refusals.clone()))
             .option_layer(dlna.map(DescribeLayer::new))
             .option_layer(redirect(config))
@@ -86,16 +82,9 @@ impl Parts {
 
 /// To HTTPS, at the port that clients use; `/health` stays for whoever watches.
 fn redirect(config: &Config) -> Option<HttpsRedirectLayer> {
-    let port = config
-        .published
-        .https_port()
-        .unwrap_or_else(|| config.https.port());
+    let port = config.published.https_port().unwrap_or_else(|| config.https.port());
     let health = config.base_url.path.join("/health");
-    let layer = || {
-        HttpsRedirectLayer::new(port)
-            .exempt_path("/health")
-            .exempt_path(health)
-    };
+    let layer = || HttpsRedirectLayer::new(port).exempt_path("/health").exempt_path(health);
     config.https.redirect.then(layer)
 }
 
@@ -105,9 +94,7 @@ fn hsts(config: &Config, tls: Option<&Tls>) -> Option<HstsLayer> {
     let store = tls.map(|tls| tls.store.clone());
     // Without TLS of our own a proxy in front shows the certificate; the operator vouches for it.
     Some(HstsLayer::new(hsts, move |host| {
-        store
-            .as_ref()
-            .is_none_or(|store| store.is_trustworthy_for(host, Timestamp::now()))
+        store.as_ref().is_none_or(|store| store.is_trustworthy_for(host, Timestamp::now()))
     }))
 }
 

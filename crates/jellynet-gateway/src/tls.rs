@@ -39,13 +39,10 @@ impl Tls {
             match store.add(&name, source.clone(), Timestamp::now()) {
                 Ok(_) => {}
                 Err(error) if config.optional => {
-                    tracing::error!(name, %error, "serve HTTPS without a certificate")
+                    tracing::error!(name, %error, "serve HTTPS without a certificate");
                 }
                 Err(error) => {
-                    return Err(OpenError::Certificate {
-                        name,
-                        source: Box::new(error),
-                    });
+                    return Err(OpenError::Certificate { name, source: Box::new(error) });
                 }
             }
         }
@@ -54,16 +51,10 @@ impl Tls {
         }
         let mut options = TlsOptions::default();
         options.profile = config.profile;
-        let acceptor =
-            TlsAcceptor::new(&store, options).map_err(|error| OpenError::Certificate {
-                name: "tls".to_owned(),
-                source: Box::new(error),
-            })?;
-        tokio::spawn(
-            store
-                .clone()
-                .watch(IdentityStore::WATCH_INTERVAL, |event| tell(&event)),
-        );
+        let acceptor = TlsAcceptor::new(&store, options).map_err(|error| {
+            OpenError::Certificate { name: "tls".to_owned(), source: Box::new(error) }
+        })?;
+        tokio::spawn(store.clone().watch(IdentityStore::WATCH_INTERVAL, |event| tell(&event)));
         Ok(Self { acceptor, store })
     }
 
@@ -89,24 +80,12 @@ fn make(
     interfaces: &Interfaces,
 ) -> Result<(), OpenError> {
     let path = data.join("self-signed.pem");
-    let maker = Maker {
-        path: path.clone(),
-        names: config.names.clone(),
-        loader: store.loader().clone(),
-    };
-    let failed = |source| OpenError::Certificate {
-        name: SELF_SIGNED.to_owned(),
-        source,
-    };
-    maker
-        .ensure(&interfaces.current())
-        .map_err(|error| failed(Box::new(error)))?;
+    let maker =
+        Maker { path: path.clone(), names: config.names.clone(), loader: store.loader().clone() };
+    let failed = |source| OpenError::Certificate { name: SELF_SIGNED.to_owned(), source };
+    maker.ensure(&interfaces.current()).map_err(|error| failed(Box::new(error)))?;
     store
-        .add(
-            SELF_SIGNED,
-            jellynet_tls::Source::new(&path),
-            Timestamp::now(),
-        )
+        .add(SELF_SIGNED, jellynet_tls::Source::new(&path), Timestamp::now())
         .map_err(|error| failed(Box::new(error)))?;
     tracing::warn!(
         path = %path.display(),
@@ -129,16 +108,10 @@ impl Maker {
             // What goes wrong here goes wrong again when the file is written, and is said then.
             let _ = std::fs::create_dir_all(directory);
         }
-        let addresses = interfaces
-            .addresses()
-            .filter(|(_, address)| !address.temporary && !address.tentative);
+        let addresses =
+            interfaces.addresses().filter(|(_, address)| !address.temporary && !address.tentative);
         let addresses = addresses.map(|(_, address)| address.ip().to_string());
-        let names = self
-            .names
-            .iter()
-            .cloned()
-            .chain([host_name()])
-            .chain(addresses);
+        let names = self.names.iter().cloned().chain([host_name()]).chain(addresses);
         let made = LocalCertificate::new(names).ensure(
             &self.path,
             None,

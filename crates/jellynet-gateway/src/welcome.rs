@@ -33,10 +33,7 @@ impl Welcome {
     pub(crate) fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
         let row = |name: &str, value: String| (name.to_owned(), value);
         let listeners = self.health.listeners.outcomes();
-        let listeners: Vec<_> = listeners
-            .iter()
-            .map(|o| row(&o.name, o.to_string()))
-            .collect();
+        let listeners: Vec<_> = listeners.iter().map(|o| row(&o.name, o.to_string())).collect();
         let mut you = Vec::new();
         let extensions = request.extensions();
         let client = extensions.get::<ClientAddr>();
@@ -59,27 +56,20 @@ impl Welcome {
             you.push(row("your address", peer.to_string()));
         }
         if let Some(decision) = extensions.get::<Decision>() {
-            let local = if decision.local {
-                "on the local network"
-            } else {
-                "remote"
-            };
+            let local = if decision.local { "on the local network" } else { "remote" };
             you.push(row("you are", local.to_owned()));
         }
         let discovery = self
             .health
             .announcer
             .as_ref()
-            .map_or("switched off".to_owned(), Announcer::status);
+            .map_or_else(|| "switched off".to_owned(), Announcer::status);
         Page::new(&format!("{} is on the network", self.own.name))
             .paragraph("jellynet runs, and has no media server behind it yet.")
             .table("Listening", &listeners)
             .table(
                 "Discovery",
-                &[
-                    row("clients that search", discovery),
-                    row("server id", self.own.id.to_string()),
-                ],
+                &[row("clients that search", discovery), row("server id", self.own.id.to_string())],
             )
             .table("You", &you)
             .code("Next", NEXT)

@@ -27,25 +27,16 @@ pub(crate) struct Https {
 
 impl Https {
     pub(super) fn read(settings: &mut Settings) -> Self {
-        let identities: Vec<_> = (0..settings.tables("identity"))
-            .filter_map(|at| identity(settings, at))
-            .collect();
+        let identities: Vec<_> =
+            (0..settings.tables("identity")).filter_map(|at| identity(settings, at)).collect();
         let usual = || match identities.as_slice() {
             [] => Vec::new(),
-            _ => vec![Listen::Wildcard {
-                families: Families::Both,
-                port: PORT,
-            }],
+            _ => vec![Listen::Wildcard { families: Families::Both, port: PORT }],
         };
-        let listen = settings
-            .list("https.listen", str::parse)
-            .unwrap_or_else(usual);
+        let listen = settings.list("https.listen", str::parse).unwrap_or_else(usual);
         let redirect = settings.bool("https.redirect").unwrap_or(false);
         if redirect && listen.is_empty() {
-            settings.reject(
-                "https.redirect",
-                "leads nowhere while HTTPS is off: set https.listen",
-            );
+            settings.reject("https.redirect", "leads nowhere while HTTPS is off: set https.listen");
         }
         Self {
             redirect,
@@ -71,10 +62,7 @@ fn identity(settings: &mut Settings, at: usize) -> Option<Source> {
     let password_file = path("password_file");
     let password = settings.text(&key("password"));
     if password.is_some() && password_file.is_some() {
-        settings.reject(
-            &key("password"),
-            "stands beside password_file: keep one of them",
-        );
+        settings.reject(&key("password"), "stands beside password_file: keep one of them");
     }
     let Some(certificate) = certificate else {
         settings.reject(
@@ -108,8 +96,6 @@ fn profile(text: &str) -> Result<Profile, &'static str> {
 fn hsts(text: &str) -> Result<Option<Duration>, String> {
     match text {
         "off" => Ok(None),
-        time => parse_duration(time)
-            .map(Some)
-            .map_err(|error| error.to_string()),
+        time => parse_duration(time).map(Some).map_err(|error| error.to_string()),
     }
 }

@@ -43,10 +43,7 @@ impl Server {
             "" => Err("write a name that clients can show"),
             name => Ok(name.to_owned()),
         });
-        Self {
-            name,
-            data_dir: settings.text("server.data_dir").map(PathBuf::from),
-        }
+        Self { name, data_dir: settings.text("server.data_dir").map(PathBuf::from) }
     }
 
     /// Where this server keeps what it must remember.
@@ -57,11 +54,7 @@ impl Server {
 
 /// systemd's directory, root's, or the user's.
 fn data_dir() -> PathBuf {
-    let variable = |name| {
-        std::env::var_os(name)
-            .filter(|v| !v.is_empty())
-            .map(PathBuf::from)
-    };
+    let variable = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
     if let Some(directory) = variable("STATE_DIRECTORY") {
         return directory;
     }
@@ -85,29 +78,17 @@ pub(crate) struct Http {
 
 impl Http {
     pub(super) fn read(settings: &mut Settings) -> Self {
-        let everywhere = || {
-            vec![Listen::Wildcard {
-                families: Families::Both,
-                port: 8096,
-            }]
-        };
-        let listen = settings
-            .list("http.listen", str::parse)
-            .filter(|l| !l.is_empty());
-        let mut time = |key, default| {
-            settings
-                .duration(key)
-                .unwrap_or(Duration::from_secs(default))
-        };
+        let everywhere = || vec![Listen::Wildcard { families: Families::Both, port: 8096 }];
+        let listen = settings.list("http.listen", str::parse).filter(|l| !l.is_empty());
+        let mut time =
+            |key, default| settings.duration(key).unwrap_or_else(|| Duration::from_secs(default));
         Self {
             first_byte: time("http.first_byte_timeout", 10),
             headers: time("http.header_timeout", 15),
             idle: time("http.idle_timeout", 120),
             drain: time("http.drain_timeout", 10),
             listen: listen.unwrap_or_else(everywhere),
-            max_connections: settings
-                .parse("http.max_connections", str::parse)
-                .unwrap_or(20_000),
+            max_connections: settings.parse("http.max_connections", str::parse).unwrap_or(20_000),
         }
     }
 }
@@ -122,14 +103,9 @@ impl Upstream {
         let tables = settings.tables("upstream");
         for at in 1..tables {
             let key = format!("upstream[{at}].url");
-            settings.reject(
-                &key,
-                "is one upstream too many: one is passed on to, for now",
-            );
+            settings.reject(&key, "is one upstream too many: one is passed on to, for now");
         }
-        (0..tables.min(1))
-            .filter_map(|at| Self::read(settings, at))
-            .collect()
+        (0..tables.min(1)).filter_map(|at| Self::read(settings, at)).collect()
     }
 
     fn read(settings: &mut Settings, at: usize) -> Option<Self> {
@@ -167,24 +143,16 @@ pub(crate) struct BaseUrl {
 impl BaseUrl {
     pub(super) fn read(settings: &mut Settings) -> Self {
         Self {
-            path: settings
-                .parse("base_url.path", str::parse)
-                .unwrap_or_else(BasePath::root),
-            previous: settings
-                .list("base_url.previous", str::parse)
-                .unwrap_or_default(),
+            path: settings.parse("base_url.path", str::parse).unwrap_or_else(BasePath::root),
+            previous: settings.list("base_url.previous", str::parse).unwrap_or_default(),
             default_path: settings.parse("base_url.default_path", str::parse),
-            in_place: settings
-                .list("base_url.in_place", str::parse)
-                .unwrap_or_default(),
+            in_place: settings.list("base_url.in_place", str::parse).unwrap_or_default(),
         }
     }
 
     /// The router for an application whose own first page is `default_path`.
     pub(crate) fn router(&self, default_path: DefaultPath) -> Router {
-        let in_place = InPlacePath::defaults()
-            .into_iter()
-            .chain(self.in_place.iter().cloned());
+        let in_place = InPlacePath::defaults().into_iter().chain(self.in_place.iter().cloned());
         Router::new(self.path.clone())
             .with_previous(self.previous.iter().cloned())
             .with_default_path(self.default_path.clone().unwrap_or(default_path))
@@ -206,9 +174,8 @@ impl Proxies {
     pub(super) fn read(settings: &mut Settings) -> Self {
         let family = |text: &str| Family::parse(text).ok_or("write x-forwarded, forwarded or both");
         let limit = |text: &str| {
-            let hops = text
-                .parse()
-                .map_err(|_| "write a number of hops from 1 to 32".to_owned())?;
+            let hops =
+                text.parse().map_err(|_| "write a number of hops from 1 to 32".to_owned())?;
             HopLimit::new(hops).map_err(|error| error.to_string())
         };
         let protocol = |text: &str| match text {
@@ -221,9 +188,7 @@ impl Proxies {
             family: settings.parse("proxies.family", family).unwrap_or_default(),
             limit: settings.parse("proxies.limit", limit).unwrap_or_default(),
             allowed_hosts: Self::allowed_hosts(settings).unwrap_or_default(),
-            protocol: settings
-                .parse("proxies.protocol", protocol)
-                .unwrap_or_default(),
+            protocol: settings.parse("proxies.protocol", protocol).unwrap_or_default(),
         }
     }
 
@@ -232,7 +197,7 @@ impl Proxies {
         let entries = settings.elements(key)?;
         KnownProxies::parse(&entries)
             .map_err(|error| {
-                reject_entries(settings, key, error.bad().iter().map(|b| (b.index, b)))
+                reject_entries(settings, key, error.bad().iter().map(|b| (b.index, b)));
             })
             .ok()
     }
@@ -243,10 +208,7 @@ impl Proxies {
         AllowedHosts::parse(&entries)
             .map_err(|error| {
                 let bad = error.bad().map(|(at, host)| {
-                    (
-                        at,
-                        format!("{host:?} is no host name: write tv.example.org or *.example.org"),
-                    )
+                    (at, format!("{host:?} is no host name: write tv.example.org or *.example.org"))
                 });
                 reject_entries(settings, key, bad);
             })
@@ -264,9 +226,7 @@ pub(crate) struct Access {
 impl Access {
     pub(super) fn read(settings: &mut Settings) -> Self {
         let mode = |text: &str| FilterMode::parse(text).ok_or("write allow or block");
-        let mode = settings
-            .parse("access.remote_filter_mode", mode)
-            .unwrap_or(FilterMode::Allow);
+        let mode = settings.parse("access.remote_filter_mode", mode).unwrap_or(FilterMode::Allow);
         Self {
             lan: Self::lan(settings).unwrap_or_else(Lan::private),
             remote: settings.bool("access.remote").unwrap_or(true),
@@ -279,7 +239,7 @@ impl Access {
         let entries = settings.elements(key)?;
         Lan::parse(&entries)
             .map_err(|error| {
-                reject_entries(settings, key, error.bad().iter().map(|b| (b.index, b)))
+                reject_entries(settings, key, error.bad().iter().map(|b| (b.index, b)));
             })
             .ok()
     }
@@ -339,10 +299,7 @@ impl Published {
 }
 
 fn port(text: &str) -> Result<u16, &'static str> {
-    text.parse()
-        .ok()
-        .filter(|port| *port != 0)
-        .ok_or("a port is a number from 1 to 65535")
+    text.parse().ok().filter(|port| *port != 0).ok_or("a port is a number from 1 to 65535")
 }
 
 #[derive(Clone, Debug)]
@@ -367,11 +324,7 @@ pub(crate) struct Admin {
 
 impl Admin {
     pub(super) fn read(settings: &mut Settings) -> Self {
-        Self {
-            listen: settings
-                .list("admin.listen", str::parse)
-                .unwrap_or_default(),
-        }
+        Self { listen: settings.list("admin.listen", str::parse).unwrap_or_default() }
     }
 }
 
@@ -386,9 +339,7 @@ impl Tuner {
     pub(super) fn read(settings: &mut Settings) -> Self {
         Self {
             enabled: settings.bool("tuner.enabled").unwrap_or(false),
-            ports: settings
-                .parse("tuner.ports", ports)
-                .unwrap_or(49152..=65535),
+            ports: settings.parse("tuner.ports", ports).unwrap_or(49152..=65535),
             advertise: settings.parse("tuner.advertise", str::parse),
         }
     }
@@ -396,9 +347,8 @@ impl Tuner {
 
 /// `61000-61015`.
 fn ports(text: &str) -> Result<RangeInclusive<u16>, &'static str> {
-    let range = text
-        .split_once('-')
-        .and_then(|(first, last)| Some((port(first).ok()?, port(last).ok()?)));
+    let range =
+        text.split_once('-').and_then(|(first, last)| Some((port(first).ok()?, port(last).ok()?)));
     let range = range.filter(|(first, last)| first <= last);
     range
         .map(|(first, last)| first..=last)
