@@ -2,14 +2,19 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
+    clippy::panic,
     reason = "a test may panic"
 )]
 
+mod admin;
 mod cert;
 mod cli;
 mod explain;
 mod found;
 mod house;
 mod https;
+mod live_tv;
 mod proxies;
 mod rig;
+mod seen;
