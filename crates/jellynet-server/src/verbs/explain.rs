@@ -46,7 +46,7 @@ struct Problem {
 }
 
 impl Problem {
-    fn new(key: impl Into<String>, message: impl ToString) -> Self {
+    fn new(key: impl Into<String>, message: &impl ToString) -> Self {
         Self { key: key.into(), message: message.to_string() }
     }
 }
@@ -95,10 +95,10 @@ fn answer(line: &[u8]) -> String {
 }
 
 fn explain(line: &[u8]) -> Result<Explain, Problem> {
-    let line: Line = serde_json::from_slice(line).map_err(|error| Problem::new("", error))?;
+    let line: Line = serde_json::from_slice(line).map_err(|error| Problem::new("", &error))?;
     let peer = line.peer.parse().map_err(|_| {
         let given = &line.peer;
-        Problem::new("peer", format!("{given:?} is no address: write 192.168.1.20"))
+        Problem::new("peer", &format!("{given:?} is no address: write 192.168.1.20"))
     })?;
     let mut settings = Settings::new(KEYS);
     if let Some(config) = &line.config {
@@ -107,7 +107,7 @@ fn explain(line: &[u8]) -> Result<Explain, Problem> {
     let config = Config::from_settings(settings)?;
     let interfaces = match line.interfaces {
         Some(given) => table(given)?,
-        None => own_interfaces().map_err(|error| Problem::new("interfaces", error))?,
+        None => own_interfaces().map_err(|error| Problem::new("interfaces", &error))?,
     };
     let headers = line.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let question =
@@ -125,13 +125,13 @@ fn question<'a>(
     let mut question = Question::new(SocketAddr::new(peer, 0));
     question.tls = tls;
     if let Some(method) = method {
-        question.method = method.parse().map_err(|error| Problem::new("method", error))?;
+        question.method = method.parse().map_err(|error| Problem::new("method", &error))?;
     }
     question.target = target.unwrap_or("/").to_owned();
     for (at, (name, value)) in headers.enumerate() {
         question
             .add_header(name, value)
-            .map_err(|error| Problem::new(format!("headers[{at}]"), error))?;
+            .map_err(|error| Problem::new(format!("headers[{at}]"), &error))?;
     }
     Ok(question)
 }
@@ -143,7 +143,7 @@ fn table(given: Vec<Given>) -> Result<InterfaceTable, Problem> {
         let net = one.address.parse().map_err(|_| {
             Problem::new(
                 key(),
-                format!("{:?} is no address with a prefix: write 192.168.1.10/24", one.address),
+                &format!("{:?} is no address with a prefix: write 192.168.1.10/24", one.address),
             )
         })?;
         let at = interfaces.iter().position(|i| i.index == one.index && i.name == one.name);

@@ -49,8 +49,11 @@ type Row = (&'static str, Value, Value);
 fn check(rows: Vec<Row>) {
     let answers = ask(rows.iter().map(|(_, question, _)| bytes(question)));
     assert_eq!(answers.len(), rows.len());
-    for (got, (why, question, expected)) in answers.iter().zip(&rows) {
-        assert!(contains(got, expected), "{why}:\n{question}\nexpected {expected}\ngot      {got}");
+    for (got, (why, question, expected)) in answers.iter().zip(rows) {
+        assert!(
+            contains(got, &expected),
+            "{why}:\n{question}\nexpected {expected}\ngot      {got}"
+        );
     }
 }
 

@@ -6,7 +6,10 @@ use super::check;
 
 /// A request from a proxy, with this section of the configuration.
 fn proxied(proxies: Value, headers: Value) -> Value {
-    json!({"peer": "10.0.0.2", "interfaces": [], "config": {"proxies": proxies}, "headers": headers})
+    let mut question = json!({"peer": "10.0.0.2", "interfaces": [], "config": {}});
+    question["config"]["proxies"] = proxies;
+    question["headers"] = headers;
+    question
 }
 
 fn forwarded(client: &str, hops: u8) -> Value {
