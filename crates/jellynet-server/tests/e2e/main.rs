@@ -2,7 +2,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    clippy::needless_pass_by_value,
     clippy::panic,
     reason = "a test may panic"
 )]
