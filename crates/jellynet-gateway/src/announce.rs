@@ -106,22 +106,23 @@ impl Announcer {
         let (announcer, mut status) = (self.clone(), upstream.status());
         tokio::spawn(async move {
             let mut spoken: Option<ServerId> = None;
-            while let Some(status) = status.changed().await {
-                let Some(identity) = status.identity else {
-                    continue;
-                };
-                let id = match identity.id.parse::<ServerId>() {
-                    Ok(id) => id,
-                    Err(error) => {
-                        tracing::warn!(id = identity.id, %error, "answer no discovery for an upstream");
-                        continue;
+            // It may have answered before anybody followed it.
+            let mut now = Some(status.current());
+            while let Some(known) = now {
+                match known.identity.as_ref().map(|who| (who, who.id.parse::<ServerId>())) {
+                    Some((who, Ok(id))) => {
+                        if let Some(before) = spoken.filter(|before| *before != id) {
+                            announcer.responder.with(|responder, _now| responder.withdraw(before));
+                        }
+                        announcer.advertise(id, &who.server_name);
+                        spoken = Some(id);
                     }
-                };
-                if let Some(before) = spoken.filter(|before| *before != id) {
-                    announcer.responder.with(|responder, _now| responder.withdraw(before));
+                    Some((who, Err(error))) => {
+                        tracing::warn!(id = who.id, %error, "answer no discovery for an upstream");
+                    }
+                    None => {}
                 }
-                announcer.advertise(id, &identity.server_name);
-                spoken = Some(id);
+                now = status.changed().await;
             }
         });
     }

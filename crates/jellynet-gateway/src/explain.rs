@@ -164,13 +164,22 @@ fn reason(client: Option<ClientAddr>) -> Option<&'static str> {
     }
 }
 
+/// Path and query of a target in absolute form (RFC 9112 § 3.2.2); any other as it is.
+fn origin_form(target: &str) -> &str {
+    let Some((_, rest)) = target.split_once("://").filter(|_| !target.starts_with('/')) else {
+        return target;
+    };
+    rest.find(['/', '?']).and_then(|at| rest.get(at..)).unwrap_or("/")
+}
+
 fn route(config: &Config, question: &Question) -> BaseUrlAnswer {
     let router = config.base_url.router(DefaultPath::default());
     let class = RequestClass::of(&question.method, &question.headers);
     let prefix = question.headers.get("x-forwarded-prefix").and_then(|value| value.to_str().ok());
+    let target = origin_form(&question.target);
     let route = match prefix {
-        Some(prefix) => router.route_stripped(class, &question.target, prefix),
-        None => router.route(class, &question.target),
+        Some(prefix) => router.route_stripped(class, target, prefix),
+        None => router.route(class, target),
     };
     let (action, inner, status, location) = match route {
         Route::Pass { inner } => ("pass", Some(inner.into_owned()), None, None),
@@ -195,7 +204,7 @@ fn published(
         Some(uri) => ask.request(uri),
         None => ask,
     };
-    let listeners = reach::planned(&config.http.listen, interfaces);
+    let listeners = reach::planned(&config.http.listen, &config.https.listen, interfaces);
     let announced = config.published.published().for_peer(&ask, interfaces, &listeners)?;
     Some(PublishedAnswer { url: announced.url, because: announced.because.to_string() })
 }

@@ -260,8 +260,9 @@ fn connect(config: &config::Upstream, reach: &Reach) -> Upstream {
     tokio::spawn(async move { probed.probe(ProbeConfig::default()).await });
     tokio::spawn(async move {
         let mut known = None;
-        while let Some(status) = status.changed().await {
-            if let Some(who) = status.identity.filter(|who| known.as_ref() != Some(who)) {
+        let mut now = Some(status.current());
+        while let Some(status_now) = now {
+            if let Some(who) = status_now.identity.filter(|who| known.as_ref() != Some(who)) {
                 tracing::info!(
                     name = who.server_name,
                     version = who.version,
@@ -270,6 +271,7 @@ fn connect(config: &config::Upstream, reach: &Reach) -> Upstream {
                 );
                 known = Some(who);
             }
+            now = status.changed().await;
         }
     });
     upstream

@@ -157,10 +157,13 @@ impl Health {
             (_, Some(until)) => {
                 let warnings =
                     status.warnings.iter().map(|warning| format!("; {}", warning.message));
+                let failed =
+                    status.last_error.as_ref().map(|error| format!("; not renewed: {error}"));
                 format!(
-                    "certificate: {} for {}, until {until}{}",
+                    "certificate: {} for {}, until {until}{}{}",
                     status.name,
                     status.names.join(", "),
+                    failed.unwrap_or_default(),
                     warnings.collect::<String>()
                 )
             }

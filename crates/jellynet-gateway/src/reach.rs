@@ -78,11 +78,19 @@ pub(crate) const HTTPS: &str = "https";
 pub(crate) const ADMIN: &str = "admin";
 
 /// The sockets that would accept connections on these interfaces.
-pub(crate) fn planned(listen: &[Listen], interfaces: &InterfaceTable) -> Vec<Listener> {
-    let requests: Vec<_> = listen.iter().map(|one| Request::new(HTTP, one.clone())).collect();
+pub(crate) fn planned(
+    http: &[Listen],
+    https: &[Listen],
+    interfaces: &InterfaceTable,
+) -> Vec<Listener> {
+    let named = |name, listen: &[Listen]| -> Vec<_> {
+        listen.iter().map(|one| Request::new(name, one.clone())).collect()
+    };
+    let requests = [named(HTTP, http), named(HTTPS, https)].concat();
     let sockets = BindPlan::new(&requests, interfaces).sockets;
     let addresses = sockets.into_iter().filter_map(|socket| match socket.endpoint {
-        Endpoint::Tcp(address) => Some(Listener::http(address)),
+        Endpoint::Tcp(address) if socket.request < http.len() => Some(Listener::http(address)),
+        Endpoint::Tcp(address) => Some(Listener::https(address)),
         _ => None,
     });
     addresses.collect()

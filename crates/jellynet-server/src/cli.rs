@@ -97,18 +97,10 @@ impl SettingsArgs {
         }
         let flags = [
             ("upstream[0].url", "--upstream", self.upstream.clone()),
-            (
-                "web.directory",
-                "--web-directory",
-                self.web_directory.as_ref().map(path),
-            ),
+            ("web.directory", "--web-directory", self.web_directory.as_ref().map(path)),
             ("base_url.path", "--base-url", self.base_url.clone()),
             ("server.name", "--name", self.name.clone()),
-            (
-                "server.data_dir",
-                "--data-dir",
-                self.data_dir.as_ref().map(path),
-            ),
+            ("server.data_dir", "--data-dir", self.data_dir.as_ref().map(path)),
             ("log.level", "--log", self.log.clone()),
         ];
         for (key, flag, value) in flags {
@@ -166,7 +158,7 @@ pub(crate) struct ExplainArgs {
     #[arg(long = "header", short = 'H', value_name = "LINE")]
     pub(crate) headers: Vec<String>,
     /// Reads questions from standard input, one JSON object a line, and answers each with one.
-    #[arg(long, conflicts_with_all = ["peer", "tls", "headers"])]
+    #[arg(long, conflicts_with_all = ["SettingsArgs", "peer", "tls", "headers", "method", "target"])]
     pub(crate) stdin: bool,
     /// How to print.
     #[arg(long, value_enum, default_value_t)]

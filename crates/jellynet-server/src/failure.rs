@@ -38,17 +38,11 @@ impl Failure {
         what: impl Into<String>,
         source: impl Error + Send + Sync + 'static,
     ) -> Self {
-        Self::Runtime {
-            what: what.into(),
-            source: Some(Box::new(source)),
-        }
+        Self::Runtime { what: what.into(), source: Some(Box::new(source)) }
     }
 
     pub(crate) fn plain(what: impl Into<String>) -> Self {
-        Self::Runtime {
-            what: what.into(),
-            source: None,
-        }
+        Self::Runtime { what: what.into(), source: None }
     }
 
     /// Prints the chain of causes on one line and gives the exit code.
@@ -65,9 +59,7 @@ impl Failure {
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         match error {
-            OpenError::Listen {
-                temporary: true, ..
-            } => Self::Temporary(error.to_string()),
+            OpenError::Listen { temporary: true, .. } => Self::Temporary(error.to_string()),
             error => Self::runtime("cannot start", error),
         }
     }

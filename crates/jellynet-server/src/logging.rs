@@ -41,9 +41,7 @@ impl Log {
     pub(crate) fn read(settings: &mut Settings) -> Self {
         let usual = || Targets::new().with_default(tracing::Level::INFO);
         Self {
-            filter: settings
-                .parse("log.level", str::parse)
-                .unwrap_or_else(usual),
+            filter: settings.parse("log.level", str::parse).unwrap_or_else(usual),
             format: settings.parse("log.format", str::parse).unwrap_or_default(),
         }
     }
@@ -58,8 +56,6 @@ impl Log {
             Format::Human if under_journal => lines.with_ansi(false).without_time().boxed(),
             Format::Human => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
         };
-        let _ = tracing_subscriber::registry()
-            .with(layer.with_filter(self.filter))
-            .try_init();
+        let _ = tracing_subscriber::registry().with(layer.with_filter(self.filter)).try_init();
     }
 }

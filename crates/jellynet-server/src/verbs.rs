@@ -38,9 +38,8 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
 /// The configuration was read without a problem.
 fn check(configured: &Configured) {
     let file = configured.file.as_ref();
-    let from = file.map_or("no file: all defaults".to_owned(), |file| {
-        file.display().to_string()
-    });
+    let from =
+        file.map_or_else(|| "no file: all defaults".to_owned(), |file| file.display().to_string());
     print(&format!(
         "the configuration is good ({from})
 "
@@ -61,10 +60,7 @@ fn json(value: &impl Serialize) -> String {
 /// The runtime of everything that waits for the network.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::runtime("cannot start threads", error))
+    builder.enable_all().build().map_err(|error| Failure::runtime("cannot start threads", error))
 }
 
 /// Writes to standard output; a reader that went away is no error of ours.

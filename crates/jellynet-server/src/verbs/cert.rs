@@ -145,19 +145,18 @@ pub(super) fn run(verb: &CertVerb) -> Result<ExitCode, Failure> {
 
 fn self_signed(args: &SelfSignedArgs, loader: &Loader) -> Result<ExitCode, Failure> {
     let interfaces = own_interfaces()?;
-    let addresses = interfaces
-        .addresses()
-        .filter(|(_, address)| !address.temporary);
+    let addresses = interfaces.addresses().filter(|(_, address)| !address.temporary);
     let addresses = addresses.map(|(_, address)| address.ip().to_string());
-    let certificate = LocalCertificate::new(args.names.iter().cloned().chain(addresses));
+    // Without one there are the addresses.
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let host = host.map(|name| name.trim().to_owned()).filter(|name| name != "(none)");
+    let names = args.names.iter().cloned().chain(host).chain(addresses);
+    let certificate = LocalCertificate::new(names);
     let made = certificate.ensure(&args.path, None, loader, Timestamp::now());
     let made = made.map_err(|error| Failure::runtime("cannot make the certificate", error))?;
     let path = args.path.display();
     print(&match made.made {
-        Some(why) => format!(
-            "made {path} for {}: {why}\n",
-            certificate.names().join(", ")
-        ),
+        Some(why) => format!("made {path} for {}: {why}\n", certificate.names().join(", ")),
         None => format!("{path} is good, and was left as it is\n"),
     });
     Ok(ExitCode::SUCCESS)
@@ -168,10 +167,7 @@ fn convert_file(args: &ConvertArgs, loader: &Loader) -> Result<ExitCode, Failure
         Some(path) => first_line(path)?,
         None => String::new(),
     };
-    let pkcs12 = |encryption| Output::Pkcs12 {
-        password: &password,
-        encryption,
-    };
+    let pkcs12 = |encryption| Output::Pkcs12 { password: &password, encryption };
     let output = match args.to {
         To::Pkcs12 => pkcs12(Encryption::Modern),
         To::Pkcs12Legacy => pkcs12(Encryption::Legacy),
@@ -180,14 +176,8 @@ fn convert_file(args: &ConvertArgs, loader: &Loader) -> Result<ExitCode, Failure
         To::PemKey => Output::PemKey,
         To::Der => Output::DerCertificate,
     };
-    convert(
-        &args.source.source(),
-        loader,
-        output,
-        &args.target,
-        Timestamp::now(),
-    )
-    .map_err(|error| Failure::runtime("cannot convert the certificate", error))?;
+    convert(&args.source.source(), loader, output, &args.target, Timestamp::now())
+        .map_err(|error| Failure::runtime("cannot convert the certificate", error))?;
     print(&format!("wrote {}\n", args.target.display()));
     Ok(ExitCode::SUCCESS)
 }
@@ -230,9 +220,5 @@ fn check(args: &ServeCheckArgs, loader: &Loader) -> Result<ExitCode, Failure> {
         ),
     });
     let wrong = report.as_expected == Some(false);
-    Ok(if wrong {
-        ExitCode::from(FOUND_A_PROBLEM)
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(if wrong { ExitCode::from(FOUND_A_PROBLEM) } else { ExitCode::SUCCESS })
 }

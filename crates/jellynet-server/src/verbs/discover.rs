@@ -40,18 +40,11 @@ impl Output {
         print(&match self.format {
             Format::Json => json(line) + "\n",
             Format::Text => {
-                let by = line
-                    .interface
-                    .as_ref()
-                    .map_or(String::new(), |name| format!(" by {name}"));
-                let from = line
-                    .from
-                    .as_ref()
-                    .map_or(String::new(), |from| format!(", from {from}{by}"));
-                format!(
-                    "{:<9}  {}  {}  ({}{from})\n",
-                    line.kind, line.name, line.address, line.id
-                )
+                let by =
+                    line.interface.as_ref().map_or(String::new(), |name| format!(" by {name}"));
+                let from =
+                    line.from.as_ref().map_or(String::new(), |from| format!(", from {from}{by}"));
+                format!("{:<9}  {}  {}  ({}{from})\n", line.kind, line.name, line.address, line.id)
             }
         });
     }
@@ -161,11 +154,7 @@ impl Progress {
     fn begin(wait: Duration) -> Self {
         let shown = std::io::stderr().is_terminal();
         if shown {
-            let _ = write!(
-                std::io::stderr(),
-                "searching for {} s …",
-                wait.as_secs_f32()
-            );
+            let _ = write!(std::io::stderr(), "searching for {} s …", wait.as_secs_f32());
         }
         Self(shown)
     }

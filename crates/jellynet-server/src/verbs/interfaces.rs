@@ -24,36 +24,17 @@ pub(super) fn run(args: &FormatArgs) -> Result<(), Failure> {
 fn text(table: &InterfaceTable) -> String {
     let mut out = String::new();
     for interface in table {
-        let _ = writeln!(
-            out,
-            "{} (index {}): {}",
-            interface.name,
-            interface.index,
-            flags(interface)
-        );
+        let _ =
+            writeln!(out, "{} (index {}): {}", interface.name, interface.index, flags(interface));
         for address in &interface.addresses {
-            let notes = [
-                (address.tentative, "tentative"),
-                (address.temporary, "temporary"),
-            ];
-            let notes: Vec<_> = notes
-                .iter()
-                .filter(|(on, _)| *on)
-                .map(|(_, note)| *note)
-                .collect();
-            let notes = if notes.is_empty() {
-                String::new()
-            } else {
-                format!("  ({})", notes.join(", "))
-            };
+            let notes = [(address.tentative, "tentative"), (address.temporary, "temporary")];
+            let notes: Vec<_> = notes.iter().filter(|(on, _)| *on).map(|(_, note)| *note).collect();
+            let notes =
+                if notes.is_empty() { String::new() } else { format!("  ({})", notes.join(", ")) };
             let _ = writeln!(out, "    {}{notes}", address.net);
         }
     }
-    if out.is_empty() {
-        "no network interface at all\n".to_owned()
-    } else {
-        out
-    }
+    if out.is_empty() { "no network interface at all\n".to_owned() } else { out }
 }
 
 fn flags(interface: &Interface) -> String {

@@ -20,25 +20,17 @@ async fn serve(configured: Configured) -> Result<(), Failure> {
     let gateway = Gateway::open(configured.config)?;
     let file = configured
         .file
-        .map_or("no configuration file".to_owned(), |f| {
-            f.display().to_string()
-        });
+        .map_or_else(|| "no configuration file".to_owned(), |f| f.display().to_string());
     let version = env!("CARGO_PKG_VERSION");
     let summary = gateway.summary().replace('\n', "\n  ");
     let drain = gateway.start();
-    print(&format!(
-        "jellynet {version} ({file})\n  {summary}\nready to serve\n"
-    ));
+    print(&format!("jellynet {version} ({file})\n  {summary}\nready to serve\n"));
     tell(systemd::ready());
     signals.next().await;
 
     tell(systemd::stopping());
     let (open, deadline) = (drain.open_connections(), drain.deadline());
-    tracing::info!(
-        open,
-        ?deadline,
-        "drain connections; a second signal ends at once"
-    );
+    tracing::info!(open, ?deadline, "drain connections; a second signal ends at once");
     tokio::select! {
         report = drain.run() => tracing::info!(report, "drained"),
         () = signals.next() => {

@@ -12,11 +12,7 @@ use jellynet_test::peer::Process;
 use crate::rig::{Folder, SOON, Server, get, jellynet};
 
 fn run(mut command: Command) -> (i32, String, String) {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command.output().unwrap();
+    let Output { status, stdout, stderr } = command.output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (status.code().unwrap(), text(stdout), text(stderr))
 }
@@ -25,14 +21,7 @@ fn run(mut command: Command) -> (i32, String, String) {
 fn help_and_version_help() {
     let (code, out, _) = run(jellynet(&["--help"]));
     assert_eq!(code, 0);
-    for part in [
-        "discover",
-        "interfaces",
-        "check",
-        "--listen",
-        "JELLYNET_",
-        "78",
-    ] {
+    for part in ["discover", "interfaces", "check", "--listen", "JELLYNET_", "78"] {
         assert!(out.contains(part), "{part} is not in\n{out}");
     }
     assert_eq!(
@@ -77,15 +66,10 @@ fn check_is_content_with_a_good_configuration() {
 #[test]
 fn the_environment_is_read_and_its_errors_are_named() {
     let mut command = jellynet(&["check"]);
-    command
-        .env("JELLYNET_HTTP__LISTEN", "*:8096,bad")
-        .env("JELLYNET_HTTP_LISTEN", "*:1");
+    command.env("JELLYNET_HTTP__LISTEN", "*:8096,bad").env("JELLYNET_HTTP_LISTEN", "*:1");
     let (code, _, err) = run(command);
     assert_eq!(code, 78);
-    assert!(
-        err.contains("http.listen[1] (environment variable JELLYNET_HTTP__LISTEN)"),
-        "{err}"
-    );
+    assert!(err.contains("http.listen[1] (environment variable JELLYNET_HTTP__LISTEN)"), "{err}");
     assert!(err.contains("JELLYNET_HTTP_LISTEN"), "{err}");
 }
 
@@ -93,10 +77,7 @@ fn the_environment_is_read_and_its_errors_are_named() {
 fn a_missing_configuration_or_directory_is_named() {
     let (code, _, err) = run(jellynet(&["check", "--config", "/nonexistent/j.toml"]));
     assert_eq!(code, 78);
-    assert!(
-        err.contains("/nonexistent/j.toml") && err.contains("No such file"),
-        "{err}"
-    );
+    assert!(err.contains("/nonexistent/j.toml") && err.contains("No such file"), "{err}");
     let (code, _, err) = run(jellynet(&["check", "--web-directory", "/nonexistent/web"]));
     assert_eq!(code, 78);
     assert!(
@@ -116,10 +97,7 @@ fn a_busy_port_is_named_with_its_holder() {
     assert_eq!(status.code(), Some(75), "{}", server.process.output());
     let output = server.process.output();
     assert!(output.contains("127.0.0.1:8096"), "{output}");
-    assert!(
-        output.contains(&std::process::id().to_string()),
-        "the holder is this test:\n{output}"
-    );
+    assert!(output.contains(&std::process::id().to_string()), "the holder is this test:\n{output}");
 }
 
 #[test]
@@ -145,10 +123,8 @@ fn a_directory_is_served() {
     folder.write("film.mp4", "0123456789");
     folder.write("app.js", "let a;");
     folder.write("app.js.gz", "GZIPPED");
-    let server = Server::start(
-        &host,
-        &format!("[web]\ndirectory = '{}'\n", folder.path().display()),
-    );
+    let server =
+        Server::start(&host, &format!("[web]\ndirectory = '{}'\n", folder.path().display()));
     let at = "127.0.0.1:8096";
     let ask = |request: &str, headers: &[&str]| {
         host.run(|| crate::rig::ask(at, request, headers).unwrap())
@@ -158,15 +134,9 @@ fn a_directory_is_served() {
     assert_eq!((part.status, part.body.as_str()), (206, "234"));
     assert_eq!(part.header("content-type"), Some("video/mp4"));
     let whole = ask("GET /app.js", &[]);
-    let since = format!(
-        "If-Modified-Since: {}",
-        whole.header("last-modified").unwrap()
-    );
+    let since = format!("If-Modified-Since: {}", whole.header("last-modified").unwrap());
     assert_eq!(ask("GET /app.js", &[&since]).status, 304);
-    assert_eq!(
-        ask("GET /app.js", &["Accept-Encoding: gzip"]).body,
-        "GZIPPED"
-    );
+    assert_eq!(ask("GET /app.js", &["Accept-Encoding: gzip"]).body, "GZIPPED");
     assert_eq!(ask("GET /nothing", &[]).status, 404);
     assert_ne!(ask("GET /../Cargo.toml", &[]).status, 200);
     assert_ne!(ask("GET /%2e%2e/Cargo.toml", &[]).status, 200);
@@ -187,19 +157,10 @@ fn the_welcome_page_says_what_is_announced_to_its_visitor() {
     let _server = Server::start(&host, "[server]\nname = '<Attic>'\n");
     let page = get(&client, "10.77.1.1:8096", "/").unwrap();
     assert_eq!(page.status, 200);
-    for part in [
-        "&lt;Attic&gt;",
-        "http://10.77.1.1:8096",
-        "10.77.1.2",
-        "[[upstream]]",
-        "8096",
-    ] {
+    for part in ["&lt;Attic&gt;", "http://10.77.1.1:8096", "10.77.1.2", "[[upstream]]", "8096"] {
         assert!(page.body.contains(part), "{part} is not in\n{}", page.body);
     }
-    assert_eq!(
-        get(&client, "10.77.1.1:8096", "/health").unwrap().body,
-        "Healthy"
-    );
+    assert_eq!(get(&client, "10.77.1.1:8096", "/health").unwrap().body, "Healthy");
 }
 
 #[test]
@@ -208,10 +169,7 @@ fn a_signal_drains_and_a_second_one_ends_at_once() {
         return;
     };
     let signal = |process: &Process, name: &str| {
-        let sent = Command::new("kill")
-            .args([name, &process.pid().to_string()])
-            .status()
-            .unwrap();
+        let sent = Command::new("kill").args([name, &process.pid().to_string()]).status().unwrap();
         assert!(sent.success());
     };
     let server = Server::start(&host, "");
@@ -229,9 +187,7 @@ fn a_signal_drains_and_a_second_one_ends_at_once() {
     let server = Server::start(&host, config);
     let held = host.run(|| {
         let mut stream = TcpStream::connect("127.0.0.1:8096").unwrap();
-        stream
-            .write_all(b"GET /held HTTP/1.1\r\nHost: x\r\n\r\n")
-            .unwrap();
+        stream.write_all(b"GET /held HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
         stream
     });
     let (mut asked, mut held_open) = (String::new(), Vec::new());

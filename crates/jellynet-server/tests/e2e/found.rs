@@ -15,9 +15,7 @@ fn discover(from: &Namespace, to: &str) -> Option<String> {
     from.run(|| {
         let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
         socket.set_broadcast(true).unwrap();
-        socket
-            .set_read_timeout(Some(Duration::from_millis(700)))
-            .unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(700))).unwrap();
         socket.send_to(b"Who is JellyfinServer?", to).ok()?;
         let mut buffer = [0; 2048];
         let length = socket.recv(&mut buffer).ok()?;
@@ -45,19 +43,12 @@ fn each_lan_finds_the_server_at_its_own_address() {
         discover(&net.one, "255.255.255.255:7359"),
         Some(announced("http://10.77.1.1:8096"))
     );
-    assert_eq!(
-        discover(&net.one, "10.77.1.255:7359"),
-        Some(announced("http://10.77.1.1:8096"))
-    );
+    assert_eq!(discover(&net.one, "10.77.1.255:7359"), Some(announced("http://10.77.1.1:8096")));
     assert_eq!(
         discover(&net.two, "255.255.255.255:7359"),
         Some(announced("http://10.77.2.1:8096"))
     );
-    assert_eq!(
-        discover(&net.remote, "10.77.1.1:7359"),
-        None,
-        "a remote host gets no answer"
-    );
+    assert_eq!(discover(&net.remote, "10.77.1.1:7359"), None, "a remote host gets no answer");
 
     for (host, address) in [
         (&net.one, "10.77.1.1:8096"),
@@ -81,15 +72,11 @@ fn jellyfins_python_client_finds_and_connects_from_both_lans() {
     MediaServer::start(&net.server, "127.0.0.1:8097");
     let server = Server::start(&net.server, "[[upstream]]\nurl = 'http://127.0.0.1:8097'\n");
     server.process.wait_for_line("Living Room", SOON);
-    for (host, address) in [
-        (&net.one, "http://10.77.1.1:8096"),
-        (&net.two, "http://10.77.2.1:8096"),
-    ] {
+    for (host, address) in
+        [(&net.one, "http://10.77.1.1:8096"), (&net.two, "http://10.77.2.1:8096")]
+    {
         let mut command = python.command();
-        command.arg(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/tests/e2e/peers/apiclient.py"
-        ));
+        command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/peers/apiclient.py"));
         let client = host.spawn(command);
         let line = client.wait_for_line("\"found\"", SOON);
         let seen: serde_json::Value = serde_json::from_str(&line).unwrap();
@@ -120,13 +107,9 @@ fn an_address_that_comes_or_changes_is_served_and_announced_at_once() {
 
     net.server.ip("link del eth1");
     peer::wait_until("no listener of the gone address", SOON, || {
-        let listening = net
-            .server
-            .run(|| fs::read_to_string("/proc/thread-self/net/tcp").unwrap());
+        let listening = net.server.run(|| fs::read_to_string("/proc/thread-self/net/tcp").unwrap());
         // 10.77.3.1 as the kernel writes it, and the state LISTEN.
-        !listening
-            .lines()
-            .any(|line| line.contains("01034D0A:1FA0") && line.contains(" 0A "))
+        !listening.lines().any(|line| line.contains("01034D0A:1FA0") && line.contains(" 0A "))
     });
     assert!(
         get(&net.one, "10.77.1.1:8096", "/health").is_ok(),
@@ -147,9 +130,7 @@ fn with_no_interface_at_start_it_serves_when_one_comes() {
     server_host.address("late0", "10.77.9.1/24");
     client.address("eth0", "10.77.9.2/24");
     client.default_route("10.77.9.1".parse().unwrap());
-    peer::wait_until("the page", CHANGE, || {
-        get(&client, "10.77.9.1:8096", "/").is_ok()
-    });
+    peer::wait_until("the page", CHANGE, || get(&client, "10.77.9.1:8096", "/").is_ok());
     peer::wait_until("an answer on 7359", CHANGE, || {
         discover(&client, "255.255.255.255:7359")
             .is_some_and(|a| a.contains("http://10.77.9.1:8096"))
@@ -168,29 +149,16 @@ fn clients_never_hear_of_an_address_inside_a_container_network() {
     container.address("eth0", "172.18.0.2/16");
     container.default_route("172.18.0.1".parse().unwrap());
     MediaServer::start(&container, "172.18.0.2:8096");
-    let server = Server::start(
-        &net.server,
-        "[[upstream]]\nurl = 'http://172.18.0.2:8096'\n",
-    );
+    let server = Server::start(&net.server, "[[upstream]]\nurl = 'http://172.18.0.2:8096'\n");
     server.process.wait_for_line("Living Room", SOON);
-    for (host, address) in [
-        (&net.one, "http://10.77.1.1:8096"),
-        (&net.two, "http://10.77.2.1:8096"),
-    ] {
-        assert_eq!(
-            discover(host, "255.255.255.255:7359"),
-            Some(announced(address))
-        );
-        let answer = get(
-            host,
-            address.trim_start_matches("http://"),
-            "/System/Info/Public",
-        )
-        .unwrap();
+    for (host, address) in
+        [(&net.one, "http://10.77.1.1:8096"), (&net.two, "http://10.77.2.1:8096")]
+    {
+        assert_eq!(discover(host, "255.255.255.255:7359"), Some(announced(address)));
+        let answer =
+            get(host, address.trim_start_matches("http://"), "/System/Info/Public").unwrap();
         assert!(
-            answer
-                .body
-                .contains(&format!("\"LocalAddress\":\"{address}\"")),
+            answer.body.contains(&format!("\"LocalAddress\":\"{address}\"")),
             "{}",
             answer.body
         );
@@ -205,11 +173,7 @@ fn the_upstream_may_go_and_come_back() {
     let down = get(&net.one, "10.77.1.1:8096", "/System/Info/Public").unwrap();
     assert_eq!(down.status, 503);
     assert!(down.header("retry-after").is_some(), "{}", down.head);
-    assert_eq!(
-        discover(&net.one, "255.255.255.255:7359"),
-        None,
-        "no identity is invented"
-    );
+    assert_eq!(discover(&net.one, "255.255.255.255:7359"), None, "no identity is invented");
     MediaServer::start(&net.server, "127.0.0.1:8097");
     server.process.wait_for_line("Living Room", SOON);
     assert_eq!(get(&net.one, "10.77.1.1:8096", "/x").unwrap().status, 200);
@@ -221,10 +185,7 @@ fn the_discover_verb_lists_who_answers() {
     MediaServer::start(&net.server, "127.0.0.1:8097");
     let server = Server::start(&net.server, "[[upstream]]\nurl = 'http://127.0.0.1:8097'\n");
     server.process.wait_for_line("Living Room", SOON);
-    let output = run(
-        &net.two,
-        jellynet(&["discover", "--timeout", "1s", "--format", "json"]),
-    );
+    let output = run(&net.two, jellynet(&["discover", "--timeout", "1s", "--format", "json"]));
     let line: serde_json::Value = serde_json::from_str(output.lines().next().unwrap()).unwrap();
     assert_eq!(line["address"], "http://10.77.2.1:8096");
     assert_eq!(line["id"], MEDIA_SERVER_ID);
@@ -234,10 +195,6 @@ fn the_discover_verb_lists_who_answers() {
 
 fn run(on: &Namespace, mut command: Command) -> String {
     let output = on.run(move || command.output().unwrap());
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }

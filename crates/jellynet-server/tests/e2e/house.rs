@@ -16,11 +16,7 @@ const TOP: &[&str] = &["jellynet-gateway", "jellynet-server"];
 /// L1 crates that import nothing of ours.
 const ALONE: &[&str] = &["jellynet-base-url", "jellynet-settings", "jellynet-tls"];
 /// L1 crates that import the foundation without its sockets and its runtime.
-const PURE: &[&str] = &[
-    "jellynet-access",
-    "jellynet-forwarded",
-    "jellynet-published",
-];
+const PURE: &[&str] = &["jellynet-access", "jellynet-forwarded", "jellynet-published"];
 /// What no engine may bring in when it is built without features.
 const RUNTIMES: &[&str] = &["tokio", "hyper", "mio"];
 
@@ -35,10 +31,7 @@ fn manifests() -> BTreeMap<String, Table> {
             let path = entry.expect("an entry of crates").path().join("Cargo.toml");
             let text = fs::read_to_string(&path).ok()?;
             let manifest: Table = text.parse().expect("a manifest");
-            let name = manifest["package"]["name"]
-                .as_str()
-                .expect("a name")
-                .to_owned();
+            let name = manifest["package"]["name"].as_str().expect("a name").to_owned();
             Some((name, manifest))
         })
         .collect()
@@ -50,12 +43,8 @@ fn dependencies(manifest: &Table) -> Vec<(String, Value)> {
     if let Some(targets) = manifest.get("target").and_then(Value::as_table) {
         tables.extend(targets.values().filter_map(Value::as_table));
     }
-    let of = |t: &Table, kind: &str| {
-        t.get(kind)
-            .and_then(Value::as_table)
-            .cloned()
-            .unwrap_or_default()
-    };
+    let of =
+        |t: &Table, kind: &str| t.get(kind).and_then(Value::as_table).cloned().unwrap_or_default();
     tables
         .iter()
         .flat_map(|t| ["dependencies", "build-dependencies"].map(|kind| of(t, kind)))
@@ -84,14 +73,9 @@ fn crates_import_only_what_their_layer_may() {
             alone if ALONE.contains(&alone) => &[],
             _ => &[FOUNDATION],
         };
-        let forbidden: Vec<_> = ours
-            .iter()
-            .filter(|d| !allowed.contains(&d.as_str()))
-            .collect();
+        let forbidden: Vec<_> = ours.iter().filter(|d| !allowed.contains(&d.as_str())).collect();
         if !forbidden.is_empty() {
-            wrong.push(format!(
-                "{name} imports {forbidden:?}, but may import only {allowed:?}"
-            ));
+            wrong.push(format!("{name} imports {forbidden:?}, but may import only {allowed:?}"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -101,20 +85,14 @@ fn crates_import_only_what_their_layer_may() {
 fn the_test_crate_stands_only_under_dev_dependencies_and_is_not_published() {
     let manifests = manifests();
     for (name, manifest) in &manifests {
-        assert!(
-            !ours(manifest).contains(TEST),
-            "{name} imports {TEST} outside dev-dependencies"
-        );
+        assert!(!ours(manifest).contains(TEST), "{name} imports {TEST} outside dev-dependencies");
     }
     assert_eq!(manifests[TEST]["package"]["publish"].as_bool(), Some(false));
 }
 
 #[test]
 fn pure_crates_take_the_foundation_without_sockets() {
-    let table: Table = fs::read_to_string(root().join("Cargo.toml"))
-        .unwrap()
-        .parse()
-        .unwrap();
+    let table: Table = fs::read_to_string(root().join("Cargo.toml")).unwrap().parse().unwrap();
     let shared = &table["workspace"]["dependencies"][FOUNDATION];
     assert_eq!(
         shared["default-features"].as_bool(),
@@ -133,12 +111,7 @@ fn pure_crates_take_the_foundation_without_sockets() {
 
 #[test]
 fn engines_bring_in_no_runtime_unless_asked() {
-    for name in [
-        FOUNDATION,
-        "jellynet-discovery",
-        "jellynet-ssdp",
-        "jellynet-tuner",
-    ] {
+    for name in [FOUNDATION, "jellynet-discovery", "jellynet-ssdp", "jellynet-tuner"] {
         let Some(manifest) = manifests().remove(name) else {
             continue;
         };
@@ -156,13 +129,7 @@ fn engines_bring_in_no_runtime_unless_asked() {
 fn every_crate_says_what_it_is_and_can_be_shown() {
     for (name, manifest) in manifests() {
         let package = &manifest["package"];
-        for key in [
-            "description",
-            "readme",
-            "license",
-            "rust-version",
-            "edition",
-        ] {
+        for key in ["description", "readme", "license", "rust-version", "edition"] {
             assert!(package.get(key).is_some(), "{name} has no {key}");
         }
         let readme = root().join("crates").join(&name).join("README.md");
@@ -196,10 +163,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 /// Lines up to the unit tests, and all lines.
 fn lines(path: &Path) -> (usize, usize) {
     let text = fs::read_to_string(path).expect("a source file");
-    let code = text
-        .lines()
-        .take_while(|line| *line != "#[cfg(test)]")
-        .count();
+    let code = text.lines().take_while(|line| *line != "#[cfg(test)]").count();
     (code, text.lines().count())
 }
 
@@ -212,25 +176,18 @@ fn files_stay_within_their_budgets() {
     }
     for path in files {
         let (code, all) = lines(&path);
-        let is_test = path.components().any(|c| {
-            ["tests", "benches", "examples", "fuzz"]
-                .iter()
-                .any(|f| c.as_os_str() == *f)
-        });
+        let is_test = path
+            .components()
+            .any(|c| ["tests", "benches", "examples", "fuzz"].iter().any(|f| c.as_os_str() == *f));
         if all > 800 || (!is_test && code > 400) {
-            wrong.push(format!(
-                "{}: {code} lines of code, {all} in all",
-                path.display()
-            ));
+            wrong.push(format!("{}: {code} lines of code, {all} in all", path.display()));
         }
     }
     let mut server = Vec::new();
     sources(&root().join("crates/jellynet-server/src"), &mut server);
     let total: usize = server.iter().map(|p| lines(p).0).sum();
     if total > 1500 {
-        wrong.push(format!(
-            "the binary has {total} lines; it only puts the crates together"
-        ));
+        wrong.push(format!("the binary has {total} lines; it only puts the crates together"));
     }
     let main = lines(&root().join("crates/jellynet-server/src/main.rs")).1;
     if main > 60 {

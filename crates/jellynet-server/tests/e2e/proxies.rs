@@ -83,18 +83,13 @@ const EMPTY: &str = "empty lines";
 
 fn spoofed(headers: &[&str], scheme: &str) -> Vec<String> {
     let other = if scheme == "http" { "https" } else { "http" };
-    headers
-        .iter()
-        .map(|header| header.replace("{other}", other))
-        .collect()
+    headers.iter().map(|header| header.replace("{other}", other)).collect()
 }
 
 /// All spoofs but these in one request.
 fn spoofs_without(scheme: &str, without: &[&str]) -> Vec<String> {
     let spoofs = SPOOFS.iter().filter(|(name, _)| !without.contains(name));
-    spoofs
-        .flat_map(|(_, headers)| spoofed(headers, scheme))
-        .collect()
+    spoofs.flat_map(|(_, headers)| spoofed(headers, scheme)).collect()
 }
 
 /// Who the media server takes the client for: all that it is told.
@@ -113,9 +108,8 @@ impl Facts {
     fn of(head: &str) -> Self {
         let telling = ["x-forwarded-", "x-original-", "x-real-ip:", "forwarded:"];
         let lines = head.lines().map(str::to_ascii_lowercase);
-        let mut facts: Vec<_> = lines
-            .filter(|line| telling.iter().any(|name| line.starts_with(name)))
-            .collect();
+        let mut facts: Vec<_> =
+            lines.filter(|line| telling.iter().any(|name| line.starts_with(name))).collect();
         facts.sort();
         Self(facts)
     }
@@ -146,10 +140,7 @@ fn answer(mut stream: TcpStream) -> Option<()> {
             return None;
         }
     }
-    if !head
-        .to_ascii_lowercase()
-        .contains("\nupgrade: websocket\r\n")
-    {
+    if !head.to_ascii_lowercase().contains("\nupgrade: websocket\r\n") {
         let length = head.len();
         let fields = "Content-Type: text/plain\r\nConnection: close";
         return write!(
@@ -160,11 +151,7 @@ fn answer(mut stream: TcpStream) -> Option<()> {
     }
     let accept = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
     let fields = format!("Connection: Upgrade\r\nUpgrade: websocket\r\n{accept}");
-    write!(
-        stream,
-        "HTTP/1.1 101 Switching Protocols\r\n{fields}\r\n\r\n"
-    )
-    .ok()?;
+    write!(stream, "HTTP/1.1 101 Switching Protocols\r\n{fields}\r\n\r\n").ok()?;
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
     writeln!(stream, "{}, {}", line.trim(), Facts::of(&head)).ok()
@@ -211,23 +198,14 @@ impl Site {
         let mut openssl = Command::new("openssl");
         let subject = format!("/CN={NAME}");
         let names = format!("subjectAltName=DNS:{NAME}");
-        openssl
-            .current_dir(self.folder.path())
-            .args(["req", "-x509", "-nodes", "-days", "2"]);
+        openssl.current_dir(self.folder.path()).args(["req", "-x509", "-nodes", "-days", "2"]);
         openssl.args(["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]);
         openssl.args(["-keyout", "privkey.pem", "-out", "fullchain.pem"]);
         openssl.args(["-subj", &subject, "-addext", &names]);
         let output = openssl.output().unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let read = |name| fs::read_to_string(self.folder.path().join(name)).unwrap();
-        self.folder.write(
-            "combined.pem",
-            &(read("fullchain.pem") + &read("privkey.pem")),
-        );
+        self.folder.write("combined.pem", &(read("fullchain.pem") + &read("privkey.pem")));
     }
 
     /// A block of the guide with the paths of this site.
@@ -247,17 +225,11 @@ impl Site {
 
     /// Starts a proxy, and waits until it listens.
     fn start(&self, mut command: Command) -> Process {
-        command
-            .current_dir(self.folder.path())
-            .env("HOME", self.folder.path());
+        command.current_dir(self.folder.path()).env("HOME", self.folder.path());
         let proxy = self.host.spawn(command);
         for port in [80, 443] {
             peer::wait_until("the proxy to listen", SOON, || {
-                assert!(
-                    proxy.exit_status().is_none(),
-                    "the proxy ended:\n{}",
-                    proxy.output()
-                );
+                assert!(proxy.exit_status().is_none(), "the proxy ended:\n{}", proxy.output());
                 self.host.run(|| TcpStream::connect((HOST, port)).is_ok())
             });
         }
@@ -270,8 +242,7 @@ impl Site {
         curl.args(["-sS", "--insecure", "--location", "--max-time", "20"]);
         curl.args(["--write-out", "\n%{http_code} %{url_effective}"]);
         for port in [80, 443] {
-            curl.arg("--resolve")
-                .arg(format!("{NAME}:{port}:{HOST},[{HOST_6}]"));
+            curl.arg("--resolve").arg(format!("{NAME}:{port}:{HOST},[{HOST_6}]"));
         }
         for header in headers {
             curl.args(["--header", header]);
@@ -350,10 +321,8 @@ impl Site {
         let at = format!("{HOST}:8096");
         let spoofs = spoofs_without("http", &[EMPTY]);
         let headers: Vec<_> = spoofs.iter().map(String::as_str).collect();
-        let answer = self
-            .client
-            .run(|| ask(&at, &format!("GET {prefix}/direct"), &headers))
-            .unwrap();
+        let answer =
+            self.client.run(|| ask(&at, &format!("GET {prefix}/direct"), &headers)).unwrap();
         let truth = Facts::new(CLIENT, "http", &at);
         assert_eq!(Facts::of(&answer.body), truth, "{answer:?}");
     }
@@ -363,11 +332,7 @@ impl Site {
 fn logged(server: &Server, target: &str, client: &str) {
     let line = server.process.wait_for_line(&format!("{target}\""), SOON);
     let seen: serde_json::Value = serde_json::from_str(&line).unwrap();
-    assert_eq!(
-        (&seen["client"], &seen["host"]),
-        (&client.into(), &NAME.into()),
-        "{line}"
-    );
+    assert_eq!((&seen["client"], &seen["host"]), (&client.into(), &NAME.into()), "{line}");
 }
 
 /// Runs a proxy in each shape; `run` makes the command from the block of the guide.
@@ -387,26 +352,16 @@ fn behind(page: &str, program: &Program, run: impl Fn(&Site, &Program, &str) -> 
 fn nginx(site: &Site, program: &Program, contexts: &str) -> Command {
     let folder = site.folder.path().display();
     let own = "daemon off; master_process off; error_log stderr; events {}";
-    let file = site.folder.write(
-        "nginx.conf",
-        &format!("pid {folder}/nginx.pid; {own}\n{contexts}"),
-    );
+    let file =
+        site.folder.write("nginx.conf", &format!("pid {folder}/nginx.pid; {own}\n{contexts}"));
     let mut command = program.command();
-    command
-        .arg("-p")
-        .arg(site.folder.path())
-        .arg("-c")
-        .arg(file)
-        .args(["-e", "stderr"]);
+    command.arg("-p").arg(site.folder.path()).arg("-c").arg(file).args(["-e", "stderr"]);
     command
 }
 
 fn haproxy(site: &Site, program: &Program, block: &str) -> Command {
     let mut command = program.command();
-    command
-        .arg("-db")
-        .arg("-f")
-        .arg(site.folder.write("haproxy.cfg", &format!("{block}\n")));
+    command.arg("-db").arg("-f").arg(site.folder.write("haproxy.cfg", &format!("{block}\n")));
     command
 }
 
@@ -440,12 +395,8 @@ fn caddy_tells_who_the_client_is() {
     behind("caddy", &program, |site, program, block| {
         let file = site.folder.write("Caddyfile", &format!("{block}\n"));
         let mut command = program.command();
-        command
-            .args(["run", "--adapter", "caddyfile", "--config"])
-            .arg(file);
-        command
-            .env("XDG_DATA_HOME", site.folder.path())
-            .env("XDG_CONFIG_HOME", site.folder.path());
+        command.args(["run", "--adapter", "caddyfile", "--config"]).arg(file);
+        command.env("XDG_DATA_HOME", site.folder.path()).env("XDG_CONFIG_HOME", site.folder.path());
         command
     });
 }
@@ -529,11 +480,7 @@ fn nginx_tells_by_the_proxy_protocol() {
 /// What Traefik says about a request, by its documentation: its own values in place of the
 /// client's, `wss` for a WebSocket, and the path that its `stripPrefix` cut off.
 fn traefik(said: &str, cut: &str) -> Vec<String> {
-    let port = if matches!(said, "https" | "wss") {
-        443
-    } else {
-        80
-    };
+    let port = if matches!(said, "https" | "wss") { 443 } else { 80 };
     let mut headers = vec![
         format!("Host: {NAME}"),
         format!("X-Forwarded-For: {CLIENT}"),
@@ -556,24 +503,15 @@ fn what_traefik_says_is_understood() {
         let Some(site) = Site::new() else { return };
         let server = site.serve(&block, shape.toml);
         let stripped = shape.marker == "stripped";
-        let (cut, passed) = if stripped {
-            (shape.prefix, "")
-        } else {
-            ("", shape.prefix)
-        };
-        for (said, scheme) in [
-            ("http", "http"),
-            ("https", "https"),
-            ("ws", "http"),
-            ("wss", "https"),
-        ] {
+        let (cut, passed) = if stripped { (shape.prefix, "") } else { ("", shape.prefix) };
+        for (said, scheme) in
+            [("http", "http"), ("https", "https"), ("ws", "http"), ("wss", "https")]
+        {
             let headers = traefik(said, cut);
             let headers: Vec<_> = headers.iter().map(String::as_str).collect();
             let get = |path: &str| {
                 let request = format!("GET {passed}{path}");
-                site.host
-                    .run(|| ask("127.0.0.1:8096", &request, &headers))
-                    .unwrap()
+                site.host.run(|| ask("127.0.0.1:8096", &request, &headers)).unwrap()
             };
             let place = format!("/echo/{said}");
             let answer = get(&place);

@@ -52,9 +52,7 @@ impl Drop for Folder {
 /// `jellynet` with arguments, and nothing of this environment's settings.
 pub(crate) fn jellynet(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_jellynet"));
-    command
-        .args(arguments)
-        .current_dir(env!("CARGO_TARGET_TMPDIR"));
+    command.args(arguments).current_dir(env!("CARGO_TARGET_TMPDIR"));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("JELLYNET_") {
             command.env_remove(name);
@@ -83,12 +81,8 @@ impl Server {
         let folder = Folder::new();
         let config = folder.write("jellynet.toml", toml);
         let data = folder.path().join("data");
-        let arguments = [
-            "--config",
-            config.to_str().unwrap(),
-            "--data-dir",
-            data.to_str().unwrap(),
-        ];
+        let arguments =
+            ["--config", config.to_str().unwrap(), "--data-dir", data.to_str().unwrap()];
         let process = on.spawn(jellynet(&arguments));
         Self { process, folder }
     }
@@ -108,20 +102,9 @@ impl Network {
     /// `None`, after saying so, where there can be no namespaces.
     pub(crate) fn new() -> Option<Self> {
         let host = || Namespace::new("jellynet-server");
-        let network = Self {
-            server: host()?,
-            one: host()?,
-            two: host()?,
-            router: host()?,
-            remote: host()?,
-        };
-        let Self {
-            server,
-            one,
-            two,
-            router,
-            remote,
-        } = &network;
+        let network =
+            Self { server: host()?, one: host()?, two: host()?, router: host()?, remote: host()? };
+        let Self { server, one, two, router, remote } = &network;
         // The first LAN is a bridge, so that client, router and server share it.
         server.link("eth1", two, "eth0");
         router.ip("link add br0 type bridge");
@@ -172,10 +155,7 @@ pub(crate) fn ask(address: &str, request: &str, headers: &[&str]) -> std::io::Re
     let mut stream = TcpStream::connect_timeout(&to, Duration::from_secs(3))?;
     stream.set_read_timeout(Some(SOON))?;
     let mut text = format!("{request} HTTP/1.1\r\n");
-    if !headers
-        .iter()
-        .any(|h| h.to_ascii_lowercase().starts_with("host:"))
-    {
+    if !headers.iter().any(|h| h.to_ascii_lowercase().starts_with("host:")) {
         let _ = write!(text, "Host: {address}\r\n");
     }
     for header in headers {
@@ -187,16 +167,8 @@ pub(crate) fn ask(address: &str, request: &str, headers: &[&str]) -> std::io::Re
     stream.read_to_end(&mut all)?;
     let all = String::from_utf8_lossy(&all).into_owned();
     let (head, body) = all.split_once("\r\n\r\n").unwrap_or((&all, ""));
-    let status = head
-        .split(' ')
-        .nth(1)
-        .and_then(|s| s.parse().ok())
-        .unwrap_or(0);
-    Ok(Answer {
-        status,
-        head: head.to_owned(),
-        body: body.to_owned(),
-    })
+    let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or(0);
+    Ok(Answer { status, head: head.to_owned(), body: body.to_owned() })
 }
 
 /// `GET` from a namespace.
@@ -206,9 +178,7 @@ pub(crate) fn get(from: &Namespace, address: &str, path: &str) -> std::io::Resul
 
 /// A media server of the simplest kind: it tells who it is, and repeats what it was asked.
 #[derive(Debug)]
-pub(crate) struct MediaServer {
-    pub(crate) address: SocketAddr,
-}
+pub(crate) struct MediaServer;
 
 pub(crate) const MEDIA_SERVER_ID: &str = "0123456789abcdef0123456789abcdef";
 
@@ -216,13 +186,12 @@ impl MediaServer {
     /// Listens in a namespace until the test program ends.
     pub(crate) fn start(on: &Namespace, address: &str) -> Self {
         let listener = on.run(|| TcpListener::bind(address).unwrap());
-        let address = listener.local_addr().unwrap();
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 thread::spawn(move || answer(stream));
             }
         });
-        Self { address }
+        Self
     }
 }
 
@@ -246,11 +215,8 @@ fn answer(mut stream: TcpStream) -> Option<()> {
         } else {
             head.clone()
         };
-        let kind = if body.starts_with('{') {
-            "application/json; charset=utf-8"
-        } else {
-            "text/plain"
-        };
+        let kind =
+            if body.starts_with('{') { "application/json; charset=utf-8" } else { "text/plain" };
         let close = if head.to_ascii_lowercase().contains("connection: close") {
             "Connection: close\r\n"
         } else {

@@ -120,6 +120,7 @@ fn a_file_cut_short_anywhere_is_refused() {
     }
 }
 
+#[cfg(feature = "serde")]
 #[test]
 fn the_report_has_the_shape_that_scripts_rely_on() {
     let Some(corpus) = corpus() else { return };
