@@ -147,11 +147,10 @@ fn self_signed(args: &SelfSignedArgs, loader: &Loader) -> Result<ExitCode, Failu
     let interfaces = own_interfaces()?;
     let addresses = interfaces.addresses().filter(|(_, address)| !address.temporary);
     let addresses = addresses.map(|(_, address)| address.ip().to_string());
-    // Without one there are the addresses.
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
     let host = host.map(|name| name.trim().to_owned()).filter(|name| name != "(none)");
-    let names = args.names.iter().cloned().chain(host).chain(addresses);
-    let certificate = LocalCertificate::new(names);
+    let certificate =
+        LocalCertificate::new(args.names.iter().cloned().chain(host).chain(addresses));
     let made = certificate.ensure(&args.path, None, loader, Timestamp::now());
     let made = made.map_err(|error| Failure::runtime("cannot make the certificate", error))?;
     let path = args.path.display();

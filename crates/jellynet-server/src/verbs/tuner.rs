@@ -88,9 +88,6 @@ pub(crate) struct SimulateArgs {
     /// Loses every n-th datagram.
     #[arg(long, value_name = "N")]
     drop_every: Option<u64>,
-    /// Sends control replies byte by byte.
-    #[arg(long)]
-    dribble: bool,
     /// Knows no RTP.
     #[arg(long)]
     no_rtp: bool,
@@ -292,13 +289,12 @@ async fn simulate(args: &SimulateArgs) -> Result<(), Failure> {
     config.tuners = args.tuners;
     config.rtp = !args.no_rtp;
     config.faults.drop_every = args.drop_every;
-    config.faults.dribble = args.dribble;
     if let Some(id) = args.id {
         config.id = id;
     }
     let id = config.id;
-    let simulator = Simulator::start(config).await;
-    let simulator = simulator.map_err(|error| Failure::runtime("cannot play a device", error))?;
+    let failed = |error| Failure::runtime("cannot play a device", error);
+    let simulator = Simulator::start(config).await.map_err(failed)?;
     print(&format!("device {id} listens at {}; Ctrl-C ends it\n", simulator.address()));
     let _ = tokio::signal::ctrl_c().await;
     Ok(())
