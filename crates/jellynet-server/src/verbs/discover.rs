@@ -106,8 +106,8 @@ async fn upnp(wait: Duration, interfaces: Interfaces, output: &Output) {
         return;
     };
     let product = product_line("jellynet", env!("CARGO_PKG_VERSION"));
-    let search = Search::start(SearcherConfig::new([target], product, seed()), interfaces);
-    let mut search = match search {
+    let mut search = match Search::start(SearcherConfig::new([target], product, seed()), interfaces)
+    {
         Ok(search) => search,
         Err(error) => {
             tracing::warn!(error = chain(&error), "search no UPnP devices");
