@@ -1,6 +1,7 @@
 //! Who this server is, and who it speaks for on 7359/udp.
 
 use std::path::Path;
+use std::time::Duration;
 
 use jellynet_discovery::{
     DiscoveryEvent, DiscoveryService, Identity, PORT, Responder, ResponderConfig, ServerId,
@@ -145,18 +146,35 @@ impl Announcer {
     }
 }
 
-/// Looks once for others with our id, and says so.
+/// How often it is asked whether there is another identity to look for.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Looks for others with one of our ids, once for each set of ids, and says so.
 async fn watch_conflicts(mut service: DiscoveryService) {
-    service.look_for_conflicts();
-    while let Some(event) = service.next().await {
-        if let DiscoveryEvent::Conflict(found) = event {
-            tracing::warn!(
+    let mut looked = Vec::new();
+    let mut tick = tokio::time::interval(LOOK);
+    loop {
+        let event = tokio::select! {
+            event = service.next() => event,
+            _ = tick.tick() => {
+                let ids = service.ids();
+                if ids != looked {
+                    service.look_for_conflicts();
+                    looked = ids;
+                }
+                continue;
+            }
+        };
+        match event {
+            None => return,
+            Some(DiscoveryEvent::Conflict(found)) => tracing::warn!(
                 other = %found.from,
                 name = found.answer.name,
                 id = found.answer.id,
                 "another server has our id: clients take one for the other; give one of them a \
                  new id (Jellyfin: device.txt, jellynet: server-id in its data directory)"
-            );
+            ),
+            Some(_) => {}
         }
     }
 }

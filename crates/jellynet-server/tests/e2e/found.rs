@@ -180,6 +180,22 @@ fn the_upstream_may_go_and_come_back() {
 }
 
 #[test]
+fn another_server_with_the_same_id_is_reported() {
+    let Some(net) = Network::new() else { return };
+    MediaServer::start(&net.one, "127.0.0.1:8097");
+    MediaServer::start(&net.server, "127.0.0.1:8097");
+    let config = "[[upstream]]\nurl = 'http://127.0.0.1:8097'\n";
+    let other = Server::start(&net.one, config);
+    peer::wait_until("the other server", SOON, || {
+        discover(&net.server, "10.77.1.255:7359").is_some()
+    });
+    let server = Server::start(&net.server, config);
+    let line = server.process.wait_for_line("another server has our id", SOON);
+    assert!(line.contains("10.77.1.2:7359") && line.contains(MEDIA_SERVER_ID), "{line}");
+    drop(other);
+}
+
+#[test]
 fn the_discover_verb_lists_who_answers() {
     let Some(net) = Network::new() else { return };
     MediaServer::start(&net.server, "127.0.0.1:8097");
