@@ -25,7 +25,7 @@ use self::portable as imp;
 /// | --- | --- |
 /// | `up` | `IFF_UP` and `IFF_RUNNING`: switched on, and the link is there (RFC 2863) |
 /// | `loopback`, `multicast`, `point_to_point` | the flag of this name |
-/// | `virtual` | the kernel names a kind (`veth`, `bridge`, `tun`, `wireguard`, …) other than `vlan`, `bond`, `team`, `dsa`, `hsr`, `ipoib`, `wwan` and `rmnet`, which are hardware in another form |
+/// | `virtual` | the kernel names a kind (`veth`, `bridge`, `tun`, `wireguard`, …) other than `vlan`, `bond`, `team`, `dsa`, `hsr`, `ipoib`, `wwan` and `rmnet`, which are hardware in another form; a bridge with a network card in it is not virtual either |
 /// | `tentative` | `IFA_F_TENTATIVE` without `IFA_F_OPTIMISTIC`; a duplicate stays tentative for ever |
 /// | `temporary` | `IFA_F_DEPRECATED`, or `IFA_F_TEMPORARY` on IPv6 |
 ///

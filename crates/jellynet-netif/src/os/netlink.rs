@@ -28,6 +28,7 @@ const RTEXT_FILTER_SKIP_STATS: u32 = 8;
 // linux/if_link.h
 const IFINFOMSG: usize = 16;
 const IFLA_IFNAME: u16 = 3;
+const IFLA_MASTER: u16 = 10;
 const IFLA_LINKINFO: u16 = 18;
 const IFLA_EXT_MASK: u16 = 29;
 const IFLA_INFO_KIND: u16 = 1;
@@ -84,6 +85,8 @@ fn request(kind: u16, sequence: u32, body: &[u8]) -> Vec<u8> {
 #[derive(Debug, Default)]
 pub(super) struct Dump {
     interfaces: Vec<Interface>,
+    /// The bridges that a piece of hardware is a port of, by index.
+    bridged: Vec<u32>,
     /// The kernel's tables changed while it was reading them out.
     pub(super) interrupted: bool,
 }
@@ -114,12 +117,20 @@ impl Dump {
                     let code = i32::from_ne_bytes(array(message.body, 0).unwrap_or_default());
                     return Progress::Refused(code.saturating_neg());
                 }
-                RTM_NEWLINK => self.interfaces.extend(link(message.body)),
+                RTM_NEWLINK => self.add_link(message.body),
                 RTM_NEWADDR => self.add_address(message.body),
                 _ => {}
             }
         }
         Progress::More
+    }
+
+    fn add_link(&mut self, body: &[u8]) {
+        let Some((interface, master)) = link(body) else { return };
+        if !interface.flags.r#virtual {
+            self.bridged.extend(master);
+        }
+        self.interfaces.push(interface);
     }
 
     fn add_address(&mut self, body: &[u8]) {
@@ -132,7 +143,11 @@ impl Dump {
     }
 
     /// The table, when everything was taken in.
-    pub(super) fn finish(self) -> InterfaceTable {
+    pub(super) fn finish(mut self) -> InterfaceTable {
+        for interface in &mut self.interfaces {
+            // A bridge with a network card in it is that card's network: a hypervisor's, a NAS's.
+            interface.flags.r#virtual &= !self.bridged.contains(&interface.index);
+        }
         InterfaceTable::new(self.interfaces)
     }
 }
@@ -170,15 +185,17 @@ fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     })
 }
 
-/// `struct ifinfomsg` and its attributes.
-fn link(body: &[u8]) -> Option<Interface> {
+/// `struct ifinfomsg` and its attributes: the interface, and the bridge that it is a port of.
+fn link(body: &[u8]) -> Option<(Interface, Option<u32>)> {
     let index = u32_at(body, 4)?;
     let bits = u32_at(body, 8)?;
     let mut name = None;
     let mut kind = None;
+    let mut master = None;
     for (attribute, value) in attributes(body.get(IFINFOMSG..)?) {
         match attribute {
             IFLA_IFNAME => name = Some(String::from_utf8_lossy(text(value)).into_owned()),
+            IFLA_MASTER => master = u32_at(value, 0),
             IFLA_LINKINFO => {
                 kind = attributes(value)
                     .find(|(attribute, _)| *attribute == IFLA_INFO_KIND)
@@ -194,7 +211,7 @@ fn link(body: &[u8]) -> Option<Interface> {
         point_to_point: bits & IFF_POINTOPOINT != 0,
         r#virtual: kind.is_some_and(|kind| !HARDWARE_KINDS.contains(&kind)),
     };
-    Some(Interface::new(name?, index).with_flags(flags))
+    Some((Interface::new(name?, index).with_flags(flags), master))
 }
 
 /// `struct ifaddrmsg` and its attributes: the interface's index and the address.
@@ -297,6 +314,26 @@ mod tests {
             assert_eq!(dump.take(7, bytes), Progress::More);
         }
         dump.finish()
+    }
+
+    fn port_message(index: u32, name: &str, kind: Option<&str>, bridge: u32) -> Vec<u8> {
+        let mut bytes = link_message(index, IFF_UP | IFF_RUNNING, name, kind);
+        bytes.extend(attribute(IFLA_MASTER, &bridge.to_ne_bytes()));
+        let length = u32::try_from(bytes.len()).unwrap();
+        bytes[..4].copy_from_slice(&length.to_ne_bytes());
+        bytes
+    }
+
+    #[test]
+    fn a_bridge_with_a_network_card_in_it_is_no_software_network() {
+        let table = read(&[
+            link_message(2, IFF_UP | IFF_RUNNING, "br0", Some("bridge")),
+            link_message(3, IFF_UP | IFF_RUNNING, "docker0", Some("bridge")),
+            port_message(4, "enp1s0", None, 2),
+            port_message(5, "veth1", Some("veth"), 3),
+        ]);
+        let is_virtual = |name: &str| table.by_name(name).unwrap().flags.r#virtual;
+        assert!(!is_virtual("br0") && is_virtual("docker0") && is_virtual("veth1"));
     }
 
     #[test]
