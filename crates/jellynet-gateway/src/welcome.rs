@@ -33,7 +33,8 @@ impl Welcome {
     pub(crate) fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
         let row = |name: &str, value: String| (name.to_owned(), value);
         let listeners = self.health.listeners.outcomes();
-        let listeners: Vec<_> = listeners.iter().map(|o| row(&o.name, o.to_string())).collect();
+        let listeners: Vec<_> =
+            listeners.iter().map(|o| row(&o.listen.to_string(), o.to_string())).collect();
         let mut you = Vec::new();
         let extensions = request.extensions();
         let client = extensions.get::<ClientAddr>();
