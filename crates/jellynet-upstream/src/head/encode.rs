@@ -161,8 +161,15 @@ fn is_replaced(name: &HeaderName, config: &UpstreamConfig, options: HeadOptions)
         "host" | "content-length" | "forwarded" | "x-real-ip" => true,
         "accept-encoding" => options.plain,
         "x-forwarded-prefix" => !config.pass_prefix,
-        name => name.starts_with("x-forwarded-") || name.starts_with("x-original-"),
+        name => ["x-forwarded-", "x-original-", "x-real-ip"].iter().any(|one| reads_as(name, one)),
     }
+}
+
+/// Whether a field reads as one that begins with `prefix` to an upstream that maps names as CGI
+/// does (RFC 3875 § 4.1.18), where `_` and `-` are the same.
+fn reads_as(name: &str, prefix: &str) -> bool {
+    name.len() >= prefix.len()
+        && name.bytes().zip(prefix.bytes()).all(|(n, p)| n == p || (n == b'_' && p == b'-'))
 }
 
 /// Who the client is and what it asked, from the extensions and the target of the request.
@@ -211,5 +218,19 @@ fn put_length(out: &mut BytesMut, parts: &Parts, length: RequestLength) {
                 put(out, "content-length: 0\r\n");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn underscores_do_not_smuggle_a_forwarding_header_through() {
+        for name in ["x_forwarded_for", "x-forwarded_host", "x_original_uri", "x_real_ip"] {
+            let one = ["x-forwarded-", "x-original-", "x-real-ip"];
+            assert!(one.iter().any(|prefix| reads_as(name, prefix)), "{name}");
+        }
+        assert!(!reads_as("x-forwarder", "x-forwarded-"));
     }
 }
