@@ -11,6 +11,7 @@ use jellynet_published::Ask;
 use jellynet_upstream::Upstream;
 
 use crate::config::{Discovery, Server};
+use crate::identity;
 use crate::reach::Reach;
 
 /// The name and id of this server when there is no upstream that has its own.
@@ -104,26 +105,17 @@ impl Announcer {
     /// Speaks for an upstream under the id that it tells, for as long as it tells one. A restart
     /// of the upstream changes nothing: the id stays.
     pub(crate) fn follow(&self, upstream: &Upstream) {
-        let (announcer, mut status) = (self.clone(), upstream.status());
-        tokio::spawn(async move {
-            let mut spoken: Option<ServerId> = None;
-            // It may have answered before anybody followed it.
-            let mut now = Some(status.current());
-            while let Some(known) = now {
-                match known.identity.as_ref().map(|who| (who, who.id.parse::<ServerId>())) {
-                    Some((who, Ok(id))) => {
-                        if let Some(before) = spoken.filter(|before| *before != id) {
-                            announcer.responder.with(|responder, _now| responder.withdraw(before));
-                        }
-                        announcer.advertise(id, &who.server_name);
-                        spoken = Some(id);
-                    }
-                    Some((who, Err(error))) => {
-                        tracing::warn!(id = who.id, %error, "answer no discovery for an upstream");
-                    }
-                    None => {}
+        let (announcer, mut spoken) = (self.clone(), None::<ServerId>);
+        identity::follow(upstream, move |who| match who.id.parse::<ServerId>() {
+            Ok(id) => {
+                if let Some(before) = spoken.filter(|before| *before != id) {
+                    announcer.responder.with(|responder, _now| responder.withdraw(before));
                 }
-                now = status.changed().await;
+                announcer.advertise(id, &who.server_name);
+                spoken = Some(id);
+            }
+            Err(error) => {
+                tracing::warn!(id = who.id, %error, "answer no discovery for an upstream");
             }
         });
     }

@@ -21,6 +21,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::announce::Own;
+use crate::identity;
 use crate::reach::Reach;
 
 /// The icon of the description; one is needed, by its URL the Jellyfin client for Roku finds the
@@ -94,19 +95,10 @@ impl Dlna {
     }
 
     fn follow(&self, upstream: &Upstream) {
-        let (dlna, mut status) = (self.clone(), upstream.status());
-        tokio::spawn(async move {
-            let mut spoken = None;
-            // It may have answered before anybody followed it.
-            let mut now = Some(status.current());
-            while let Some(known) = now {
-                if let Some(who) = known.identity.filter(|who| spoken.as_ref() != Some(who)) {
-                    if let Ok(id) = who.id.parse() {
-                        dlna.speak_for(id, &who.server_name);
-                    }
-                    spoken = Some(who);
-                }
-                now = status.changed().await;
+        let dlna = self.clone();
+        identity::follow(upstream, move |who| {
+            if let Ok(id) = who.id.parse() {
+                dlna.speak_for(id, &who.server_name);
             }
         });
     }

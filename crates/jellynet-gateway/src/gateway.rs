@@ -19,6 +19,7 @@ use crate::app::{App, Content};
 use crate::config::{self, Config};
 use crate::dlna::Dlna;
 use crate::health::Health;
+use crate::identity;
 use crate::reach::{ADMIN, HTTP, HTTPS, Reach};
 use crate::stack::{self, Parts};
 use crate::tls::Tls;
@@ -256,23 +257,11 @@ fn connect(config: &config::Upstream, reach: &Reach) -> Upstream {
             let client = request.extensions.get::<ClientAddr>()?;
             Some(reach.url_for_request(client.ip, &request.uri)?.url)
         });
-    let (probed, mut status) = (upstream.clone(), upstream.status());
+    let probed = upstream.clone();
     tokio::spawn(async move { probed.probe(ProbeConfig::default()).await });
-    tokio::spawn(async move {
-        let mut known = None;
-        let mut now = Some(status.current());
-        while let Some(status_now) = now {
-            if let Some(who) = status_now.identity.filter(|who| known.as_ref() != Some(who)) {
-                tracing::info!(
-                    name = who.server_name,
-                    version = who.version,
-                    id = who.id,
-                    "know the upstream"
-                );
-                known = Some(who);
-            }
-            now = status.changed().await;
-        }
+    identity::follow(&upstream, |who| {
+        let (name, version, id) = (&who.server_name, &who.version, &who.id);
+        tracing::info!(name, version, id, "know the upstream");
     });
     upstream
 }

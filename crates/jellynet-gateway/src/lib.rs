@@ -9,6 +9,7 @@ mod dlna;
 mod explain;
 mod gateway;
 mod health;
+mod identity;
 mod reach;
 mod stack;
 mod tls;
