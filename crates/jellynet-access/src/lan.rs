@@ -1,8 +1,6 @@
 //! Who is on the LAN.
 
-use std::fmt;
-
-use jellynet_netif::{BadSubnet, InterfaceTable, NamedSubnets, SubnetSet};
+use jellynet_netif::{InterfaceTable, NamedSubnets, ParseSubnetSetError, SubnetSet};
 
 /// The entry that stands for the subnets of this host's own interfaces.
 const INTERFACES: &str = "interfaces";
@@ -48,11 +46,11 @@ impl Lan {
     ///
     /// # Errors
     ///
-    /// [`ParseLanError`] names *every* bad entry, with its index and, where one can be told, the
+    /// [`ParseSubnetSetError`] names *every* bad entry, with its index and, where one can be told, the
     /// corrected text.
     pub fn parse(
         entries: impl IntoIterator<Item = impl AsRef<str>>,
-    ) -> Result<Self, ParseLanError> {
+    ) -> Result<Self, ParseSubnetSetError> {
         let (mut included, mut excluded, mut bad) = (Vec::new(), Vec::new(), Vec::new());
         let mut interfaces = false;
         for (index, entry) in entries.into_iter().enumerate() {
@@ -72,9 +70,7 @@ impl Lan {
                 })),
             }
         }
-        if !bad.is_empty() {
-            return Err(ParseLanError { bad });
-        }
+        ParseSubnetSetError::check(bad)?;
         Ok(Self { listed: SubnetSet::with_exclusions(included, excluded), interfaces })
     }
 
@@ -105,33 +101,6 @@ impl Lan {
         SubnetSet::with_exclusions(self.listed.included().chain(on_link), self.listed.excluded())
     }
 }
-
-/// Every entry of a list of LAN subnets that cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ParseLanError {
-    bad: Vec<BadSubnet>,
-}
-
-impl ParseLanError {
-    /// The bad entries in the order of the list; at least one.
-    #[must_use]
-    pub fn bad(&self) -> &[BadSubnet] {
-        &self.bad
-    }
-}
-
-impl fmt::Display for ParseLanError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut separator = "";
-        for bad in &self.bad {
-            write!(f, "{separator}{bad}")?;
-            separator = "; ";
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for ParseLanError {}
 
 #[cfg(test)]
 mod tests {

@@ -80,7 +80,8 @@ impl KnownProxies {
                 Err(problem) => bad.push(problem.at(index, text.as_ref())),
             }
         }
-        if bad.is_empty() { Ok(known) } else { Err(ParseKnownProxiesError::new(bad)) }
+        ParseKnownProxiesError::check(bad)?;
+        Ok(known)
     }
 
     fn add(&mut self, entry: Entry) {

@@ -55,6 +55,7 @@ mod change;
 mod drive;
 mod engine;
 mod interface;
+mod list;
 #[cfg(feature = "os")]
 mod os;
 mod subnet;
@@ -69,6 +70,7 @@ pub use crate::change::Change;
 pub use crate::drive::{Driver, Events, drive};
 pub use crate::engine::{Engine, Received, Transmit, Via};
 pub use crate::interface::{Interface, InterfaceAddr, InterfaceFlags, InterfaceTable};
+pub use crate::list::{BadEntry, ParseListError};
 #[cfg(feature = "os")]
 pub use crate::os::interfaces;
 pub use crate::subnet::{BadSubnet, BadSubnetReason, NamedSubnets, ParseSubnetSetError, SubnetSet};

@@ -104,14 +104,14 @@ impl SubnetSet {
             match Entry::parse(text.as_ref()) {
                 Ok(Entry { exclude: true, nets }) => excluded.extend(nets),
                 Ok(Entry { exclude: false, nets }) => included.extend(nets),
-                Err(reason) => bad.push(BadSubnet::new(index, text.as_ref(), reason)),
+                Err(reason) => {
+                    let text = text.as_ref();
+                    bad.push(BadSubnet::new(index, text, reason, hint::corrected(text)));
+                }
             }
         }
-        if bad.is_empty() {
-            Ok(Self::with_exclusions(included, excluded))
-        } else {
-            Err(ParseSubnetSetError::new(bad))
-        }
+        ParseSubnetSetError::check(bad)?;
+        Ok(Self::with_exclusions(included, excluded))
     }
 
     /// The same set; where it includes nothing itself, it includes `default`. Its exclusions

@@ -1,10 +1,9 @@
 //! The list of published URLs, in Jellyfin's syntax.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::net::IpAddr;
 
-use jellynet_netif::{InterfaceTable, NamedSubnets, SubnetSet};
+use jellynet_netif::{BadEntry, InterfaceTable, NamedSubnets, ParseListError, SubnetSet};
 use thiserror::Error;
 
 use crate::url::{BadUrl, PublicUrl, corrected};
@@ -97,7 +96,7 @@ impl Override {
 pub(crate) fn parse<S: AsRef<str>>(
     entries: &[S],
     base: &str,
-) -> Result<Vec<Override>, Vec<BadOverride>> {
+) -> Result<Vec<Override>, ParseListError<BadOverrideReason>> {
     let (mut good, mut bad) = (Vec::new(), Vec::new());
     let mut first: HashMap<String, usize> = HashMap::new();
     for (index, entry) in entries.iter().enumerate() {
@@ -111,10 +110,13 @@ pub(crate) fn parse<S: AsRef<str>>(
         });
         match parsed {
             Ok(parsed) => good.push(parsed),
-            Err(reason) => bad.push(BadOverride::new(index, entry, reason, base)),
+            Err(reason) => {
+                bad.push(BadOverride::new(index, entry, reason, hint(entry, reason, base)));
+            }
         }
     }
-    if bad.is_empty() { Ok(good) } else { Err(bad) }
+    ParseListError::check(bad)?;
+    Ok(good)
 }
 
 fn parse_entry(index: usize, entry: &str, base: &str) -> Result<Override, BadOverrideReason> {
@@ -168,35 +170,7 @@ fn parse_key(text: &str) -> Result<Key, BadOverrideReason> {
 }
 
 /// One entry of the list of published URLs that cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct BadOverride {
-    /// Its position in the list, from 0.
-    pub index: usize,
-    /// The entry as it was written.
-    pub entry: String,
-    /// What is wrong with it.
-    pub reason: BadOverrideReason,
-    /// What was probably meant, ready to be put in its place.
-    pub hint: Option<String>,
-}
-
-impl BadOverride {
-    fn new(index: usize, entry: &str, reason: BadOverrideReason, base: &str) -> Self {
-        Self { index, entry: entry.to_owned(), reason, hint: hint(entry, reason, base) }
-    }
-}
-
-impl fmt::Display for BadOverride {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { index, entry, reason, hint } = self;
-        write!(f, "entry [{index}] {entry:?}: {reason}")?;
-        match hint {
-            Some(hint) => write!(f, ", write `{hint}`"),
-            None => Ok(()),
-        }
-    }
-}
+pub type BadOverride = BadEntry<BadOverrideReason>;
 
 /// What is wrong with an entry of the list of published URLs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
@@ -246,22 +220,9 @@ fn hint(entry: &str, reason: BadOverrideReason, base: &str) -> Option<String> {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum PublishedConfigError {
-    /// Every bad entry of the list, in its order; at least one.
-    #[error("{}", Listed(.0))]
-    Overrides(Vec<BadOverride>),
-}
-
-struct Listed<'a>(&'a [BadOverride]);
-
-impl fmt::Display for Listed<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut separator = "";
-        for bad in self.0 {
-            write!(f, "{separator}{bad}")?;
-            separator = "; ";
-        }
-        Ok(())
-    }
+    /// The list of published URLs.
+    #[error(transparent)]
+    Overrides(#[from] ParseListError<BadOverrideReason>),
 }
 
 #[cfg(test)]
@@ -309,8 +270,8 @@ mod tests {
         ];
         let entries: Vec<_> = cases.iter().map(|(entry, ..)| entry).collect();
         let bad = parse(&entries, "/tv").unwrap_err();
-        assert_eq!(bad.len(), cases.len());
-        for (index, ((entry, reason, hint), bad)) in cases.iter().zip(bad).enumerate() {
+        assert_eq!(bad.bad().len(), cases.len());
+        for (index, ((entry, reason, hint), bad)) in cases.iter().zip(bad.bad()).enumerate() {
             assert_eq!((bad.index, bad.entry.as_str()), (index, *entry));
             assert_eq!(bad.reason, *reason, "{entry}");
             assert_eq!(bad.hint.as_deref(), *hint, "{entry}");
@@ -320,11 +281,11 @@ mod tests {
     #[test]
     fn the_same_peers_cannot_have_two_urls() {
         let bad = parse(&["http://a.example", "eth0=http://b.example", "ALL=http://c.example"], "");
-        let bad = bad.unwrap_err();
-        assert_eq!(bad.len(), 1);
-        assert_eq!(bad[0].reason, BadOverrideReason::Twice { earlier: 0 });
+        let error = bad.unwrap_err();
+        assert_eq!(error.bad().len(), 1);
+        assert_eq!(error.bad()[0].reason, BadOverrideReason::Twice { earlier: 0 });
         assert_eq!(
-            PublishedConfigError::Overrides(bad).to_string(),
+            error.to_string(),
             "entry [2] \"ALL=http://c.example\": entry [0] is for the same peers"
         );
     }

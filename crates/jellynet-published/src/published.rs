@@ -144,11 +144,7 @@ impl Published {
     /// with the corrected text where one can be told.
     pub fn new(config: PublishedConfig) -> Result<Self, PublishedConfigError> {
         let base = normalised_base(&config.base_path);
-        Ok(Self {
-            overrides: parse(&config.overrides, &base).map_err(PublishedConfigError::Overrides)?,
-            base,
-            config,
-        })
+        Ok(Self { overrides: parse(&config.overrides, &base)?, base, config })
     }
 
     /// The URL under which this peer reaches this server, and why that one. `None` when every

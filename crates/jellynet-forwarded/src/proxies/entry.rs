@@ -1,9 +1,8 @@
 //! One entry of the list of known proxies, and what can be wrong with it.
 
-use std::fmt;
 use std::net::IpAddr;
 
-use jellynet_netif::{BadSubnetReason, NamedSubnets, SubnetSet};
+use jellynet_netif::{BadEntry, BadSubnetReason, NamedSubnets, ParseListError, SubnetSet};
 
 use crate::contract::{Contract, ParseContractError};
 use crate::host::is_name;
@@ -51,7 +50,7 @@ impl Entry {
 
 impl Problem {
     pub(super) fn at(self, index: usize, entry: &str) -> BadProxy {
-        BadProxy { index, entry: entry.to_owned(), reason: self.reason, hint: self.hint }
+        BadProxy::new(index, entry, self.reason, self.hint)
     }
 }
 
@@ -79,60 +78,10 @@ fn is_host_name(text: &str) -> bool {
 }
 
 /// Every entry of a list of known proxies that cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ParseKnownProxiesError {
-    bad: Vec<BadProxy>,
-}
-
-impl ParseKnownProxiesError {
-    pub(super) const fn new(bad: Vec<BadProxy>) -> Self {
-        Self { bad }
-    }
-
-    /// The bad entries in the order of the list; at least one.
-    #[must_use]
-    pub fn bad(&self) -> &[BadProxy] {
-        &self.bad
-    }
-}
-
-impl fmt::Display for ParseKnownProxiesError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut separator = "";
-        for bad in &self.bad {
-            write!(f, "{separator}{bad}")?;
-            separator = "; ";
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for ParseKnownProxiesError {}
+pub type ParseKnownProxiesError = ParseListError<BadProxyReason>;
 
 /// One entry of a list of known proxies that cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct BadProxy {
-    /// Its position in the list, from 0.
-    pub index: usize,
-    /// The entry as it was written.
-    pub entry: String,
-    /// What is wrong with it.
-    pub reason: BadProxyReason,
-    /// What was probably meant, ready to be put in its place.
-    pub hint: Option<String>,
-}
-
-impl fmt::Display for BadProxy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { index, entry, reason, hint } = self;
-        write!(f, "entry [{index}] {entry:?}: {reason}")?;
-        match hint {
-            Some(hint) => write!(f, ", write `{hint}`"),
-            None => Ok(()),
-        }
-    }
-}
+pub type BadProxy = BadEntry<BadProxyReason>;
 
 /// What is wrong with an entry of a list of known proxies.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -278,7 +278,7 @@ impl Published {
         let urls = PublishedUrls::new(config).unwrap_or_else(|error| {
             match &error {
                 PublishedConfigError::Overrides(bad) => {
-                    reject_entries(settings, key, bad.iter().map(|b| (b.index, b)));
+                    reject_entries(settings, key, bad.bad().iter().map(|b| (b.index, b)));
                 }
                 error => settings.reject(key, error),
             }

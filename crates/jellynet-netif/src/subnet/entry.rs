@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::hint;
 use super::named::NamedSubnets;
 use crate::addr::unmapped;
+use crate::list::{BadEntry, ParseListError};
 
 /// What one entry stands for.
 pub(super) struct Entry {
@@ -104,64 +105,10 @@ pub(super) fn unmapped_net(net: IpNet) -> Option<IpNet> {
 }
 
 /// Every entry of a subnet list that cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub struct ParseSubnetSetError {
-    bad: Vec<BadSubnet>,
-}
-
-impl ParseSubnetSetError {
-    pub(super) const fn new(bad: Vec<BadSubnet>) -> Self {
-        Self { bad }
-    }
-
-    /// The bad entries in the order of the list; at least one.
-    #[must_use]
-    pub fn bad(&self) -> &[BadSubnet] {
-        &self.bad
-    }
-}
-
-impl fmt::Display for ParseSubnetSetError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut separator = "";
-        for bad in &self.bad {
-            write!(f, "{separator}{bad}")?;
-            separator = "; ";
-        }
-        Ok(())
-    }
-}
+pub type ParseSubnetSetError = ParseListError<BadSubnetReason>;
 
 /// One entry of a subnet list that cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct BadSubnet {
-    /// Its position in the list, from 0.
-    pub index: usize,
-    /// The entry as it was written.
-    pub entry: String,
-    /// What is wrong with it.
-    pub reason: BadSubnetReason,
-    /// What was probably meant, ready to be put in its place.
-    pub hint: Option<String>,
-}
-
-impl BadSubnet {
-    pub(super) fn new(index: usize, entry: &str, reason: BadSubnetReason) -> Self {
-        Self { index, entry: entry.to_owned(), reason, hint: hint::corrected(entry) }
-    }
-}
-
-impl fmt::Display for BadSubnet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { index, entry, reason, hint } = self;
-        write!(f, "entry [{index}] {entry:?}: {reason}")?;
-        match hint {
-            Some(hint) => write!(f, ", write `{hint}`"),
-            None => Ok(()),
-        }
-    }
-}
+pub type BadSubnet = BadEntry<BadSubnetReason>;
 
 /// What is wrong with an entry of a subnet list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]

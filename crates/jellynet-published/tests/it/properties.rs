@@ -165,9 +165,9 @@ proptest! {
             config
         };
         if let Err(jellynet_published::PublishedConfigError::Overrides(bad)) = Published::new(config(entry)) {
-            prop_assert_eq!(bad.len(), 1);
-            if let Some(hint) = &bad[0].hint {
-                prop_assert!(Published::new(config(hint.clone())).is_ok(), "{}", bad[0]);
+            prop_assert_eq!(bad.bad().len(), 1);
+            if let Some(hint) = &bad.bad()[0].hint {
+                prop_assert!(Published::new(config(hint.clone())).is_ok(), "{}", bad.bad()[0]);
             }
         }
     }
