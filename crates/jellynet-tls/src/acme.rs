@@ -2,12 +2,14 @@
 //!
 //! 1. Account, certificate and the time of the next attempt are kept in a folder. Nothing is asked
 //!    of the authority at a start: a server that restarts in a loop does no harm.
-//! 2. That an attempt begins is written down before it begins, and the certificate before it is
-//!    served; what cannot be written is said, and the old certificate stays.
+//! 2. That an attempt begins is written down before it begins: what cannot be written is not begun,
+//!    is said, and the old certificate stays. A certificate that the disk does not take once it is
+//!    issued is served, said to be lost at a restart, and written as soon as there is room.
 //! 3. Renewal comes when the authority suggests it (RFC 9773), at a random moment of its window;
 //!    else when two thirds of the life are over, or half of it for certificates of less than 10
 //!    days.
-//! 4. After failures the pauses grow from one minute to one day.
+//! 4. After failures the pauses grow from one minute to one day. Another question than the one that
+//!    failed (other names, another challenge) is asked at once.
 //!
 //! | challenge | needs | wildcards |
 //! |---|---|---|
@@ -16,9 +18,11 @@
 //! | DNS-01 | a program that sets TXT records | yes |
 //! | DNS-PERSIST-01 | one TXT record that is set by hand, once | yes |
 
+mod attempt;
 mod challenge;
 mod client;
 mod dns;
+mod event;
 mod http01;
 mod manager;
 mod order;
@@ -29,13 +33,14 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
 use crate::error::DecodeError;
-use crate::time::Timestamp;
 
 pub use dns::{DnsError, DnsFuture, DnsHook, DnsProvider};
+pub use event::{AcmeEvent, AcmeStatus, AcmeStep};
 pub use http01::{Http01, Http01Future, Http01Layer, Http01Service};
 pub use manager::AcmeManager;
 
@@ -66,6 +71,22 @@ pub struct AcmeConfig {
     /// A PEM file with the root that the directory's own certificate comes from. Default: the
     /// roots of the system.
     pub directory_root: Option<PathBuf>,
+    /// The kind of key. Default: ECDSA P-256. See [`AcmeManager::beside`] for both kinds.
+    pub key: AcmeKey,
+    /// The pause after a first failure; the next ones are four times as long each, a day at most.
+    /// Default: 1 minute, which public authorities bear.
+    pub first_pause: Duration,
+}
+
+/// The kind of key that a certificate is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AcmeKey {
+    /// For all but the oldest clients.
+    #[default]
+    EcdsaP256,
+    /// For clients of before 2014. The `ring` provider cannot make one.
+    Rsa2048,
 }
 
 impl AcmeConfig {
@@ -85,7 +106,31 @@ impl AcmeConfig {
             profile: None,
             external_account: None,
             directory_root: None,
+            key: AcmeKey::default(),
+            first_pause: Duration::from_secs(60),
         }
+    }
+
+    /// All that the authority's answer depends on, as text: what failed for one question says
+    /// nothing about another.
+    fn asked(&self) -> String {
+        let account = self.external_account.as_ref().map(|account| account.id.as_str());
+        let (names, contact) = (self.names.join(" "), self.contact.join(" "));
+        let challenge = challenge::kind(&self.challenge).1;
+        format!(
+            "{names}; {challenge}; {contact}; {:?}; {account:?}; {:?}",
+            self.profile, self.directory_root
+        )
+    }
+}
+
+/// An authority by the host of its directory.
+struct Authority<'a>(&'a str);
+
+impl fmt::Display for Authority<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rest = self.0.trim_start_matches("https://");
+        f.write_str(rest.split('/').next().unwrap_or(rest))
     }
 }
 
@@ -140,47 +185,6 @@ impl fmt::Debug for ExternalAccount {
     }
 }
 
-/// Something that an operator wants to know. `Display` is one line for the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum AcmeEvent {
-    /// A certificate was issued and is served.
-    Issued {
-        /// Its names.
-        names: Vec<String>,
-        /// When it expires.
-        not_after: Timestamp,
-    },
-    /// It did not work; the old certificate, if there is one, stays.
-    Failed {
-        /// Why.
-        message: String,
-        /// When it is tried again.
-        retry_at: Timestamp,
-    },
-    /// A certificate is served that could not be written to disk.
-    NotSaved {
-        /// Why.
-        message: String,
-    },
-}
-
-impl fmt::Display for AcmeEvent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Issued { names, not_after } => {
-                write!(f, "serve issued certificate valid until {not_after}: {}", names.join(", "))
-            }
-            Self::Failed { message, retry_at } => {
-                write!(f, "get no certificate, try again at {retry_at}: {message}")
-            }
-            Self::NotSaved { message } => {
-                write!(f, "serve issued certificate that is lost at a restart: {message}")
-            }
-        }
-    }
-}
-
 /// A certificate that was not issued.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -231,6 +235,12 @@ pub enum AcmeError {
     /// What was issued cannot be used.
     #[error("the issued certificate cannot be used")]
     Certificate(#[source] DecodeError),
+    /// A key could not be made.
+    #[error("cannot make a key: {reason}")]
+    Key {
+        /// What the cryptography library says.
+        reason: String,
+    },
     /// A certificate for a challenge could not be made.
     #[error("cannot make the certificate of the challenge: {reason}")]
     Challenge {

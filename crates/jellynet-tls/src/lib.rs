@@ -108,9 +108,9 @@ mod x509;
 pub use accept::{AcceptError, TlsAcceptor, TlsStream};
 #[cfg(feature = "_acme")]
 pub use acme::{
-    AcmeConfig, AcmeError, AcmeEvent, AcmeManager, Challenge, DnsError, DnsFuture, DnsHook,
-    DnsProvider, ExternalAccount, Http01, Http01Future, Http01Layer, Http01Service, LETS_ENCRYPT,
-    LETS_ENCRYPT_STAGING,
+    AcmeConfig, AcmeError, AcmeEvent, AcmeKey, AcmeManager, AcmeStatus, AcmeStep, Challenge,
+    DnsError, DnsFuture, DnsHook, DnsProvider, ExternalAccount, Http01, Http01Future, Http01Layer,
+    Http01Service, LETS_ENCRYPT, LETS_ENCRYPT_STAGING,
 };
 #[cfg(feature = "tokio")]
 pub use check::{ServeCheckError, ServeReport, serve_check};

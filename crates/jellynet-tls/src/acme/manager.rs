@@ -1,29 +1,24 @@
 //! Keeps one certificate of an authority fresh.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use instant_acme::{Account, CertificateIdentifier, ExternalAccountKey, NewAccount};
+use zeroize::Zeroizing;
 
-use super::challenge::Board;
+use super::attempt::Tell;
+use super::challenge::{self, Board};
 use super::storage::{State, Storage};
-use super::{AcmeConfig, AcmeError, AcmeEvent, Challenge, Http01, client, order, schedule};
+use super::{AcmeConfig, AcmeError, AcmeEvent, AcmeKey, AcmeStatus, Http01, schedule};
 use crate::identity::Identity;
 use crate::source::Source;
 use crate::store::IdentityStore;
 use crate::time::Timestamp;
 
-/// The name of the identity in the store.
-const NAME: &str = "acme";
-
 /// Clocks are set and machines sleep: no longer than this without a look at the clock.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 
-/// How often a suggestion is asked for where the authority does not say.
-const ASK_AGAIN: Duration = Duration::from_secs(6 * 3600);
-
-/// Requests that a stale nonce spoils are made anew, so often.
-const ATTEMPTS: usize = 5;
+/// How soon it is tried again to write a certificate to a disk that was full.
+const SAVE_AGAIN: Duration = Duration::from_secs(30);
 
 /// Gets and renews one certificate, and serves it through a store.
 ///
@@ -43,9 +38,21 @@ const ATTEMPTS: usize = 5;
 /// ```
 #[derive(Clone, Debug)]
 pub struct AcmeManager {
-    config: Arc<AcmeConfig>,
-    storage: Storage,
-    board: Board,
+    pub(super) config: Arc<AcmeConfig>,
+    pub(super) storage: Storage,
+    pub(super) board: Board,
+    pub(super) live: Arc<Mutex<Live>>,
+    /// One order at a time, among those that share an account.
+    pub(super) turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// What changes while it runs.
+#[derive(Debug)]
+pub(super) struct Live {
+    pub(super) state: State,
+    pub(super) under_way: bool,
+    /// Key and chain that the disk did not take.
+    pub(super) unsaved: Option<Zeroizing<Vec<u8>>>,
 }
 
 impl AcmeManager {
@@ -55,12 +62,40 @@ impl AcmeManager {
     ///
     /// When there are no names.
     pub fn new(config: AcmeConfig, store: &IdentityStore) -> Result<Self, AcmeError> {
+        let board = Board { store: store.clone(), http01: Http01::default() };
+        Self::with_board(config, board, Arc::default())
+    }
+
+    /// Another manager for the same names and account with another kind of key, so that old
+    /// clients are served with RSA and all others with ECDSA. The answers of HTTP-01 are shared.
+    ///
+    /// # Errors
+    ///
+    /// As of [`new`](Self::new).
+    pub fn beside(&self, key: AcmeKey) -> Result<Self, AcmeError> {
+        let mut config = (*self.config).clone();
+        config.key = key;
+        Self::with_board(config, self.board.clone(), Arc::clone(&self.turn))
+    }
+
+    fn with_board(
+        config: AcmeConfig,
+        board: Board,
+        turn: Arc<tokio::sync::Mutex<()>>,
+    ) -> Result<Self, AcmeError> {
         if config.names.is_empty() {
             return Err(AcmeError::NoNames);
         }
-        let storage = Storage::new(&config.storage, &config.directory);
-        let board = Board { store: store.clone(), http01: Http01::default() };
-        Ok(Self { config: Arc::new(config), storage, board })
+        let storage = Storage::new(&config.storage, &config.directory, config.key);
+        let mut state = storage.state();
+        let asked = config.asked();
+        if state.asked.as_ref() != Some(&asked) {
+            // Another question than the one that failed: it is asked without a pause.
+            state = State { asked: Some(asked), ..State::default() };
+        }
+        let live = Live { state, under_way: false, unsaved: None };
+        let live = Arc::new(Mutex::new(live));
+        Ok(Self { config: Arc::new(config), storage, board, live, turn })
     }
 
     /// The answers of HTTP-01, for what listens on port 80.
@@ -76,20 +111,51 @@ impl AcmeManager {
         if let Ok(identity) = self.board.store.loader().load(&source, now)
             && self.config.names.iter().all(|name| covers(&identity, name))
         {
-            self.board.store.set(NAME, identity, now);
+            self.board.store.set(self.name(), identity, now);
         }
     }
 
     /// When the authority is asked for a certificate next; in the past, if that is due.
     #[must_use]
     pub fn due(&self, now: Timestamp) -> Timestamp {
-        due(self.served().as_ref(), &self.storage.state(), now)
+        let served = self.served();
+        due(&self.config, served.as_ref(), &self.live().state, now)
     }
 
-    fn served(&self) -> Option<Identity> {
+    /// How it stands.
+    #[must_use]
+    pub fn status(&self, now: Timestamp) -> AcmeStatus {
+        let (next_attempt, served) = (self.due(now), self.served());
+        let live = self.live();
+        AcmeStatus {
+            identity: self.name(),
+            names: self.config.names.clone(),
+            directory: self.config.directory.clone(),
+            challenge: challenge::kind(&self.config.challenge).1,
+            not_after: served.map(|identity| identity.info().not_after),
+            under_way: live.under_way,
+            failures: live.state.failures,
+            last_error: live.state.last_error.clone(),
+            next_attempt,
+        }
+    }
+
+    /// The name of the identity in the store.
+    pub(super) fn name(&self) -> &'static str {
+        match self.config.key {
+            AcmeKey::EcdsaP256 => "acme",
+            AcmeKey::Rsa2048 => "acme-rsa",
+        }
+    }
+
+    pub(super) fn served(&self) -> Option<Identity> {
         let first = self.config.names.first()?;
-        let identity = self.board.store.named(NAME)?;
+        let identity = self.board.store.named(self.name())?;
         covers(&identity, first).then_some(identity)
+    }
+
+    pub(super) fn live(&self) -> MutexGuard<'_, Live> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Keeps the certificate fresh until it is dropped, and hands every event to `on_event`.
@@ -102,29 +168,21 @@ impl AcmeManager {
         if self.served().is_none() {
             self.load(Timestamp::now());
         }
-        let mut state = self.storage.state();
         loop {
             let now = Timestamp::now();
-            let served = self.served();
-            if let Some(identity) = &served
-                && state.ask_at <= now.as_unix()
-                && state.failures == 0
-            {
-                self.ask(identity, &mut state, now).await;
-            }
-            let due = due(served.as_ref(), &state, now);
+            self.save_again(&mut on_event);
+            self.ask(now).await;
+            let due = self.due(now);
             if now < due {
-                let pause = due.since(now).min(LONGEST_SLEEP);
-                tokio::time::sleep(pause).await;
+                let longest =
+                    if self.live().unsaved.is_some() { SAVE_AGAIN } else { LONGEST_SLEEP };
+                tokio::time::sleep(due.since(now).min(longest)).await;
                 continue;
             }
-            match self.attempt(&mut state, now).await {
-                Ok(events) => events.into_iter().for_each(&mut on_event),
-                Err(error) => {
-                    let message = crate::error::chain(&error);
-                    let retry_at = now.plus(schedule::pause(state.failures));
-                    on_event(AcmeEvent::Failed { message, retry_at });
-                }
+            if let Err(error) = self.attempt(now, &mut on_event).await {
+                let message = crate::error::chain(&error);
+                // From now on, not from the beginning of an attempt that may have taken minutes.
+                on_event(AcmeEvent::Failed { message, retry_at: self.due(Timestamp::now()) });
             }
         }
     }
@@ -135,143 +193,31 @@ impl AcmeManager {
     ///
     /// Why there is none; the one that was served before still is.
     pub async fn renew(&self, now: Timestamp) -> Result<Vec<AcmeEvent>, AcmeError> {
-        self.attempt(&mut self.storage.state(), now).await
-    }
-
-    /// One attempt, with its traces in the state before and after.
-    async fn attempt(
-        &self,
-        state: &mut State,
-        now: Timestamp,
-    ) -> Result<Vec<AcmeEvent>, AcmeError> {
-        state.attempted_at = now.as_unix();
-        state.failures = state.failures.saturating_add(1);
-        // If not even that can be written, the authority is not troubled.
-        self.storage.save_state(state)?;
-        match self.obtain(now).await {
-            Ok((identity, saved)) => {
-                *state = State { ask_at: now.as_unix(), ..State::default() };
-                let info = identity.info();
-                let mut events = vec![AcmeEvent::Issued {
-                    names: info.names.clone(),
-                    not_after: info.not_after,
-                }];
-                if let Err(error) = saved.and_then(|()| self.storage.save_state(state)) {
-                    events.push(AcmeEvent::NotSaved { message: crate::error::chain(&error) });
-                }
-                Ok(events)
-            }
-            Err(error) => {
-                state.last_error = Some(crate::error::chain(&error));
-                // The cause matters more than that it cannot be written down.
-                let _ = self.storage.save_state(state);
-                Err(error)
-            }
-        }
-    }
-
-    async fn obtain(&self, now: Timestamp) -> Result<(Identity, Result<(), AcmeError>), AcmeError> {
-        let mut attempts = 0;
-        let pem = loop {
-            attempts += 1;
-            match self.order().await {
-                Err(AcmeError::Authority { transient: true, .. }) if attempts < ATTEMPTS => {}
-                result => break result?,
-            }
+        let mut events = Vec::new();
+        let mut tell = |event| match event {
+            AcmeEvent::Step(_) => {}
+            event => events.push(event),
         };
-        let loader = self.board.store.loader().clone();
-        let identity = loader.decode(&pem, None, now).map_err(AcmeError::Certificate)?;
-        let saved = self.storage.save_certificate(&pem);
-        self.board.store.set(NAME, identity.clone(), now);
-        Ok((identity, saved))
+        self.attempt(now, &mut tell).await?;
+        Ok(events)
     }
 
-    async fn order(&self) -> Result<zeroize::Zeroizing<Vec<u8>>, AcmeError> {
-        let account = self.account().await?;
-        let served = self.served();
-        let leaf = served.as_ref().and_then(|identity| identity.chain().first());
-        let replaces = leaf.and_then(|leaf| CertificateIdentifier::try_from(leaf).ok());
-        order::obtain(&self.config, &account, &self.board, replaces).await
-    }
-
-    /// The account that was kept, or a new one, which is kept before it is used.
-    async fn account(&self) -> Result<Account, AcmeError> {
-        let builder = client::builder(&self.config, self.board.store.loader().provider())?;
-        if let Some(credentials) = self.storage.account()? {
-            return Ok(builder.from_credentials(credentials).await?);
-        }
-        let contact: Vec<&str> = self.config.contact.iter().map(String::as_str).collect();
-        let wanted = NewAccount {
-            contact: &contact,
-            terms_of_service_agreed: true,
-            only_return_existing: false,
-        };
-        let external = self.config.external_account.as_ref();
-        let external = external.map(|one| ExternalAccountKey::new(one.id.clone(), &one.key));
-        let directory = self.config.directory.clone();
-        let (account, credentials) = builder.create(&wanted, directory, external.as_ref()).await?;
-        self.storage.save_account(&credentials)?;
-        Ok(account)
-    }
-
-    /// Asks for a suggestion (RFC 9773). Failures do not matter: there is a schedule without it.
-    async fn ask(&self, identity: &Identity, state: &mut State, now: Timestamp) {
-        state.ask_at = now.plus(ASK_AGAIN).as_unix();
-        let Some(leaf) = identity.chain().first() else {
+    /// Writes down what could not be written before.
+    fn save_again(&self, tell: Tell<'_>) {
+        let mut live = self.live();
+        let Some(pem) = &live.unsaved else {
             return;
         };
-        if let Ok(id) = CertificateIdentifier::try_from(leaf)
-            && let Ok(account) = self.account().await
-            && let Ok((suggestion, again)) = account.renewal_info(&id).await
-        {
-            let window = &suggestion.suggested_window;
-            let start = Timestamp::from_unix(window.start.unix_timestamp());
-            let end = Timestamp::from_unix(window.end.unix_timestamp());
-            let inside = |at: &i64| (start.as_unix()..=end.as_unix()).contains(at);
-            if !state.renew_at.as_ref().is_some_and(inside) {
-                state.renew_at = Some(schedule::within(start, end, self.random()).as_unix());
-            }
-            let again = again.clamp(Duration::from_secs(60), 4 * ASK_AGAIN);
-            state.ask_at = now.plus(again).as_unix();
+        let saved = self.storage.save_certificate(pem);
+        if saved.and_then(|()| self.storage.save_state(&live.state)).is_ok() {
+            live.unsaved = None;
+            drop(live);
+            tell(AcmeEvent::Saved);
         }
-        let _ = self.storage.save_state(state);
-    }
-
-    fn random(&self) -> u32 {
-        let mut octets = [0; 4];
-        let provider = self.board.store.loader().provider();
-        // The start of the window is as good as any other moment of it.
-        let _ = provider.secure_random.fill(&mut octets);
-        u32::from_ne_bytes(octets)
-    }
-
-    /// The TXT records that DNS-PERSIST-01 needs, as name and value, to be set once by hand. Makes
-    /// the account if there is none.
-    ///
-    /// # Errors
-    ///
-    /// When the account cannot be made.
-    pub async fn persistent_records(&self) -> Result<Vec<(String, String)>, AcmeError> {
-        let Challenge::DnsPersist01 { issuer } = &self.config.challenge else {
-            return Ok(Vec::new());
-        };
-        let account = self.account().await?;
-        let mut records: Vec<(String, String)> = Vec::new();
-        for name in &self.config.names {
-            let bare = name.trim_start_matches("*.");
-            let wildcard = self.config.names.iter().any(|other| *other == format!("*.{bare}"));
-            let policy = if wildcard { "; policy=wildcard" } else { "" };
-            let value = format!("{issuer}; accounturi={}{policy}", account.id());
-            let record = (format!("_validation-persist.{bare}"), value);
-            if !records.contains(&record) {
-                records.push(record);
-            }
-        }
-        Ok(records)
     }
 }
 
-fn due(served: Option<&Identity>, state: &State, now: Timestamp) -> Timestamp {
+fn due(config: &AcmeConfig, served: Option<&Identity>, state: &State, now: Timestamp) -> Timestamp {
     let wanted = match served {
         Some(identity) => {
             let info = identity.info();
@@ -283,8 +229,8 @@ fn due(served: Option<&Identity>, state: &State, now: Timestamp) -> Timestamp {
     match state.failures {
         0 => wanted,
         failures => {
-            let allowed = Timestamp::from_unix(state.attempted_at).plus(schedule::pause(failures));
-            wanted.max(allowed)
+            let pause = schedule::pause(config.first_pause, failures);
+            wanted.max(Timestamp::from_unix(state.attempted_at).plus(pause))
         }
     }
 }

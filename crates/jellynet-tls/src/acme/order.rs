@@ -6,10 +6,14 @@ use instant_acme::{
     Account, AuthorizationStatus, CertificateIdentifier, Identifier, NewOrder, Order, OrderStatus,
     RetryPolicy,
 };
+use rcgen::{
+    CertificateParams, DistinguishedName, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256,
+};
 use zeroize::Zeroizing;
 
+use super::attempt::Tell;
 use super::challenge::{self, Board, Proof};
-use super::{AcmeConfig, AcmeError};
+use super::{AcmeConfig, AcmeError, AcmeEvent, AcmeKey, AcmeStep};
 
 /// Authorities look from several places, one after another.
 const PATIENCE: RetryPolicy = RetryPolicy::new().timeout(Duration::from_secs(180));
@@ -20,10 +24,11 @@ pub(super) async fn obtain(
     account: &Account,
     board: &Board,
     replaces: Option<CertificateIdentifier<'_>>,
+    tell: Tell<'_>,
 ) -> Result<Zeroizing<Vec<u8>>, AcmeError> {
     let mut order = place(config, account, replaces).await?;
     let mut proofs = Vec::new();
-    let result = fulfil(config, board, &mut order, &mut proofs).await;
+    let result = fulfil(config, board, &mut order, &mut proofs, tell).await;
     for proof in proofs {
         board.clear(proof).await;
     }
@@ -58,8 +63,9 @@ async fn fulfil(
     board: &Board,
     order: &mut Order,
     proofs: &mut Vec<Proof>,
+    tell: Tell<'_>,
 ) -> Result<Zeroizing<Vec<u8>>, AcmeError> {
-    prove(config, board, order, proofs).await?;
+    prove(config, board, order, proofs, tell).await?;
     match order.poll_ready(&PATIENCE).await {
         Ok(OrderStatus::Ready) => {}
         Ok(_) => return Err(refusal(order).await),
@@ -71,7 +77,8 @@ async fn fulfil(
         }
         Err(error) => return Err(error.into()),
     }
-    let key = Zeroizing::new(order.finalize().await?);
+    tell(AcmeEvent::Step(AcmeStep::Finalize));
+    let key = finalize(config, order).await?;
     let chain = order.poll_certificate(&PATIENCE).await?;
     Ok(Zeroizing::new([key.as_bytes(), b"\n", chain.as_bytes()].concat()))
 }
@@ -82,6 +89,7 @@ async fn prove(
     board: &Board,
     order: &mut Order,
     proofs: &mut Vec<Proof>,
+    tell: Tell<'_>,
 ) -> Result<(), AcmeError> {
     let (kind, kind_name) = challenge::kind(&config.challenge);
     let mut authorizations = order.authorizations();
@@ -103,9 +111,25 @@ async fn prove(
         let token = challenge.token.clone();
         let answer = challenge.key_authorization();
         proofs.push(board.put(&config.challenge, &name, &token, &answer).await?);
+        tell(AcmeEvent::Step(AcmeStep::Prove { name, challenge: kind_name }));
         challenge.set_ready().await?;
     }
     Ok(())
+}
+
+/// Hands in a new key with all names, and gives the key as PEM.
+async fn finalize(config: &AcmeConfig, order: &mut Order) -> Result<Zeroizing<String>, AcmeError> {
+    let failed = |error: rcgen::Error| AcmeError::Key { reason: error.to_string() };
+    let algorithm = match config.key {
+        AcmeKey::EcdsaP256 => &PKCS_ECDSA_P256_SHA256,
+        AcmeKey::Rsa2048 => &PKCS_RSA_SHA256,
+    };
+    let key = KeyPair::generate_for(algorithm).map_err(failed)?;
+    let mut params = CertificateParams::new(config.names.clone()).map_err(failed)?;
+    params.distinguished_name = DistinguishedName::new();
+    let request = params.serialize_request(&key).map_err(failed)?;
+    order.finalize_csr(request.der()).await?;
+    Ok(Zeroizing::new(key.serialize_pem()))
 }
 
 /// Why the order failed: the problem of the first challenge that has one.

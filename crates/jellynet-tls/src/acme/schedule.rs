@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use crate::time::Timestamp;
 
-const MINUTE: u64 = 60;
 const DAY: u64 = 86_400;
 
 /// Certificates of less are renewed at half of their life: a third would be too little time.
@@ -22,10 +21,10 @@ pub(super) fn within(start: Timestamp, end: Timestamp, random: u32) -> Timestamp
     start.plus(end.since(start).mul_f64(share))
 }
 
-/// The pause after so many failures in a row: 1, 4, 16, 64 … minutes, a day at most.
-pub(super) fn pause(failures: u32) -> Duration {
-    let minutes = 4_u64.saturating_pow(failures.saturating_sub(1).min(10));
-    Duration::from_secs(minutes.saturating_mul(MINUTE).min(DAY))
+/// The pause after so many failures in a row: four times as long each time, a day at most.
+pub(super) fn pause(first: Duration, failures: u32) -> Duration {
+    let times = 4_u32.saturating_pow(failures.saturating_sub(1).min(10));
+    first.saturating_mul(times).min(Duration::from_secs(DAY))
 }
 
 #[cfg(test)]
@@ -52,8 +51,10 @@ mod tests {
 
     #[test]
     fn pauses_grow_to_a_day() {
-        let pauses: Vec<u64> = (1..=8).map(|failures| pause(failures).as_secs() / 60).collect();
+        let first = Duration::from_secs(60);
+        let pauses: Vec<u64> =
+            (1..=8).map(|failures| pause(first, failures).as_secs() / 60).collect();
         assert_eq!(pauses, [1, 4, 16, 64, 256, 1024, 1440, 1440]);
-        assert_eq!(pause(u32::MAX).as_secs(), DAY);
+        assert_eq!(pause(first, u32::MAX).as_secs(), DAY);
     }
 }

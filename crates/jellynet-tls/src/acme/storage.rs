@@ -7,13 +7,15 @@ use std::path::{Path, PathBuf};
 use instant_acme::AccountCredentials;
 use serde::{Deserialize, Serialize};
 
-use super::AcmeError;
+use super::{AcmeError, AcmeKey};
 use crate::private_file;
 
 /// The folder of one authority; another directory has another account and other certificates.
 #[derive(Clone, Debug)]
 pub(super) struct Storage {
     folder: PathBuf,
+    /// What tells the files of one kind of key from those of another.
+    suffix: &'static str,
 }
 
 /// When what was tried, and when it is to be tried next.
@@ -30,22 +32,28 @@ pub(super) struct State {
     pub(super) ask_at: i64,
     /// Why the last attempt failed.
     pub(super) last_error: Option<String>,
+    /// What was asked for: failures of another question count for nothing.
+    pub(super) asked: Option<String>,
 }
 
 impl Storage {
     /// Below `root`, by the directory's URL.
-    pub(super) fn new(root: &Path, directory: &str) -> Self {
+    pub(super) fn new(root: &Path, directory: &str, key: AcmeKey) -> Self {
         let url = directory.trim_start_matches("https://");
         let safe = |c: char| {
             if c.is_ascii_alphanumeric() || c == '.' || c == '-' { c } else { '_' }
         };
         let name: String = url.chars().map(safe).collect();
-        Self { folder: root.join(name.trim_start_matches('.')) }
+        let suffix = match key {
+            AcmeKey::EcdsaP256 => "",
+            AcmeKey::Rsa2048 => "-rsa",
+        };
+        Self { folder: root.join(name.trim_start_matches('.')), suffix }
     }
 
     /// Key and certificates in one PEM file.
     pub(super) fn certificate(&self) -> PathBuf {
-        self.folder.join("certificate.pem")
+        self.folder.join(format!("certificate{}.pem", self.suffix))
     }
 
     pub(super) fn save_certificate(&self, pem: &[u8]) -> Result<(), AcmeError> {
@@ -62,11 +70,15 @@ impl Storage {
 
     /// A state that cannot be read is that of a first start.
     pub(super) fn state(&self) -> State {
-        read(&self.folder.join("state.json")).ok().flatten().unwrap_or_default()
+        read(&self.state_file()).ok().flatten().unwrap_or_default()
     }
 
     pub(super) fn save_state(&self, state: &State) -> Result<(), AcmeError> {
-        self.write_json(&self.folder.join("state.json"), state)
+        self.write_json(&self.state_file(), state)
+    }
+
+    fn state_file(&self) -> PathBuf {
+        self.folder.join(format!("state{}.json", self.suffix))
     }
 
     fn write_json<T: Serialize>(&self, path: &Path, value: &T) -> Result<(), AcmeError> {

@@ -309,7 +309,12 @@ async fn a_refusal_is_told_with_its_reason_and_followed_by_a_pause() {
         matches!(&error, AcmeError::Refused { name, .. } if name == "a.example.org"),
         "{error}"
     );
+    assert_eq!(manager.due(now), now.plus(Duration::from_secs(60)), "another question begins anew");
+    manager.renew(now).await.unwrap_err();
     assert_eq!(manager.due(now), now.plus(Duration::from_secs(240)), "the second failure in a row");
+    let status = manager.status(now);
+    assert_eq!((status.failures, status.under_way, status.not_after), (2, false, None));
+    assert!(status.last_error.is_some_and(|text| text.contains("a.example.org")));
 }
 
 #[tokio::test]
