@@ -58,6 +58,7 @@ pub(crate) const ED25519: &Oid = b"\x2b\x65\x70";
 pub(crate) const COMMON_NAME: &Oid = b"\x55\x04\x03";
 pub(crate) const SUBJECT_KEY_ID: &Oid = b"\x55\x1d\x0e";
 pub(crate) const SUBJECT_ALT_NAME: &Oid = b"\x55\x1d\x11";
+pub(crate) const NAME_CONSTRAINTS: &Oid = b"\x55\x1d\x1e";
 pub(crate) const BASIC_CONSTRAINTS: &Oid = b"\x55\x1d\x13";
 pub(crate) const AUTHORITY_KEY_ID: &Oid = b"\x55\x1d\x23";
 pub(crate) const EXTENDED_KEY_USAGE: &Oid = b"\x55\x1d\x25";

@@ -58,6 +58,8 @@ pub(crate) struct Extensions {
     pub(crate) is_ca: bool,
     /// There is an extended key usage, and servers are not in it.
     pub(crate) not_for_servers: bool,
+    /// The domains that an authority may vouch for (RFC 5280 § 4.2.1.10).
+    pub(crate) permitted_domains: Vec<String>,
 }
 
 /// A name that a client may have asked for.
@@ -177,6 +179,11 @@ impl Extensions {
                 let ca = value.sequence()?.optional(der::BOOLEAN)?;
                 self.is_ca = ca.is_some_and(|ca| ca.value != [0]);
             }
+            oid::NAME_CONSTRAINTS => {
+                if let Some(permitted) = value.sequence()?.optional(der::context(0))? {
+                    self.permitted_domains = domains(permitted.inside())?;
+                }
+            }
             oid::EXTENDED_KEY_USAGE => {
                 let mut purposes = value.sequence()?;
                 self.not_for_servers = true;
@@ -208,6 +215,18 @@ fn names(mut list: Reader<'_>) -> Result<Vec<San>, Malformed> {
         }
     }
     Ok(names)
+}
+
+/// The DNS names of a list of subtrees.
+fn domains(mut list: Reader<'_>) -> Result<Vec<String>, Malformed> {
+    let mut domains = Vec::new();
+    while !list.is_empty() {
+        let base = list.sequence()?.any()?;
+        if base.tag == der::context_primitive(2) {
+            domains.push(String::from_utf8_lossy(base.value).to_ascii_lowercase());
+        }
+    }
+    Ok(domains)
 }
 
 #[cfg(test)]

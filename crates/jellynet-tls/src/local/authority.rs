@@ -4,7 +4,7 @@ use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 
-use rcgen::{Certificate, CertificateParams, Issuer, KeyPair};
+use rcgen::{CertificateParams, Issuer, KeyPair};
 use rustls_pki_types::CertificateDer;
 
 use super::params::{self, PRIVATE_NETWORKS};
@@ -16,6 +16,7 @@ use crate::pem::base64::{armor, encode};
 use crate::private_file;
 use crate::source::{Loader, Source};
 use crate::time::Timestamp;
+use crate::x509::Certificate;
 
 /// A root that is made once and stays, so that a phone has to be told of it once and no renewal
 /// breaks what it was told.
@@ -33,8 +34,9 @@ pub struct LocalAuthority {
 impl LocalAuthority {
     /// Opens the authority in `path`, or makes it, with its key readable by the owner alone.
     ///
-    /// It can issue for `domains` and what is below them, and always for `localhost`, `local`,
-    /// `lan` and `home.arpa`.
+    /// One that is made can issue for `domains` and what is below them, and always for
+    /// `localhost`, `local`, `lan` and `home.arpa`; one that was there, for what it was made for:
+    /// ask [`permits`](Self::permits).
     ///
     /// # Errors
     ///
@@ -63,6 +65,8 @@ impl LocalAuthority {
         }
         let pem = armor("PRIVATE KEY", root.pkcs8());
         let key = KeyPair::from_pem(&pem).map_err(generate)?;
+        let read = root.chain().first().and_then(|der| Certificate::parse(der).ok());
+        let domains = read.map(|read| read.extensions.permitted_domains).unwrap_or_default();
         Ok(Self { root, key, domains })
     }
 
@@ -95,6 +99,18 @@ impl LocalAuthority {
             .replace("{payload}", &payload)
     }
 
+    /// SHA-256 of the root, by which whoever installs it can tell it from another.
+    #[must_use]
+    pub fn sha256(&self) -> [u8; 32] {
+        self.root.fingerprint()
+    }
+
+    /// When the root expires.
+    #[must_use]
+    pub fn not_after(&self) -> Timestamp {
+        self.root.info().not_after
+    }
+
     /// Such as `CN=jellynet local authority 1a2b3c4d`.
     #[must_use]
     pub fn subject(&self) -> &str {
@@ -106,16 +122,18 @@ impl LocalAuthority {
         names: &[String],
         params: &CertificateParams,
         key: &KeyPair,
-    ) -> Result<Certificate, LocalError> {
-        if let Some(name) = names.iter().find(|name| !self.may_issue(name)) {
+    ) -> Result<rcgen::Certificate, LocalError> {
+        if let Some(name) = names.iter().find(|name| !self.permits(name)) {
             return Err(LocalError::Forbidden { name: name.clone() });
         }
         let issuer = Issuer::from_ca_cert_der(self.certificate(), &self.key).map_err(generate)?;
         params.signed_by(key, &issuer).map_err(generate)
     }
 
-    /// Only what the constraints of the root permit, or clients would refuse the certificate.
-    fn may_issue(&self, name: &str) -> bool {
+    /// Whether the constraints of the root permit a name or an address; a certificate with one that
+    /// they do not is refused by clients as a whole, and not issued.
+    #[must_use]
+    pub fn permits(&self, name: &str) -> bool {
         match name.parse::<IpAddr>() {
             Ok(address) => PRIVATE_NETWORKS.iter().any(|(network, prefix)| {
                 network.parse().is_ok_and(|network| contains(network, *prefix, address))

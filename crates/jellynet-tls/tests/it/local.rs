@@ -98,6 +98,11 @@ fn an_authority_is_made_once_and_vouches_for_this_house_only() {
             LocalCertificate::new([foreign]).make(Some(&authority), &loader(), now).unwrap_err();
         assert!(matches!(error, LocalError::Forbidden { .. }), "{error}");
     }
+    // Names that are configured later do not widen what the root permits.
+    let more = ["media.example.org".to_owned(), "later.example.org".to_owned()];
+    let same = LocalAuthority::open(&path, &more, &loader(), now).unwrap();
+    assert!(same.permits("tv.media.example.org") && same.permits("10.1.2.3"), "{same:?}");
+    assert!(!same.permits("later.example.org"), "{same:?}");
     let profile = authority.mobileconfig();
     assert!(profile.contains("com.apple.security.root") && !profile.contains('{'), "{profile}");
 
