@@ -138,6 +138,12 @@ impl From<Bytes> for Body {
     }
 }
 
+impl From<String> for Body {
+    fn from(text: String) -> Self {
+        Self::Full { inner: Full::from(text) }
+    }
+}
+
 impl Default for Body {
     fn default() -> Self {
         Self::Full { inner: Full::default() }

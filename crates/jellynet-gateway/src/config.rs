@@ -3,6 +3,7 @@
 //! Read once from all sources; what comes out has only parsed values, and every bad key is
 //! reported at the same time. docs/DEFAULTS.md says where the defaults come from.
 
+mod acme;
 mod https;
 mod sections;
 
@@ -23,6 +24,21 @@ pub const KEYS: &[&str] = &[
     "access.remote",
     "access.remote_filter",
     "access.remote_filter_mode",
+    "acme.agree_to_terms",
+    "acme.challenge",
+    "acme.contact",
+    "acme.directory",
+    "acme.directory_root",
+    "acme.dns_hook",
+    "acme.dns_wait",
+    "acme.domains",
+    "acme.eab_key",
+    "acme.eab_key_file",
+    "acme.eab_key_id",
+    "acme.issuer",
+    "acme.key_types",
+    "acme.profile",
+    "acme.retry",
     "admin.listen",
     "base_url.default_path",
     "base_url.in_place",
@@ -59,6 +75,7 @@ pub const KEYS: &[&str] = &[
     "server.data_dir",
     "server.name",
     "ssdp.enabled",
+    "tls.local_ca",
     "tls.names",
     "tls.profile",
     "tuner.advertise",

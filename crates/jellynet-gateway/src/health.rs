@@ -31,6 +31,7 @@ struct Status {
     discovery: Option<String>,
     announced: Vec<String>,
     certificates: Vec<String>,
+    acme: Vec<jellynet_tls::AcmeStatus>,
 }
 
 #[derive(Serialize)]
@@ -100,19 +101,8 @@ impl Health {
                 upstreams.iter().map(one).collect()
             },
         );
-        if let Some(tls) = self.tls.clone() {
-            let (name, help) = (
-                "jellynet_tls_certificate_not_after_timestamp_seconds",
-                "When a certificate expires.",
-            );
-            metrics.add(name, help, Kind::Gauge, move || {
-                let until = tls.status().into_iter().filter_map(|s| Some((s.name, s.not_after?)));
-                let seconds =
-                    |until: jellynet_tls::Timestamp| u64::try_from(until.as_unix()).unwrap_or(0);
-                until
-                    .map(|(name, until)| sample(vec![("identity", name)], seconds(until)))
-                    .collect()
-            });
+        if let Some(tls) = &self.tls {
+            tls.count(metrics);
         }
         if let Some(announcer) = self.announcer.clone() {
             metrics.add(
@@ -136,46 +126,13 @@ impl Health {
                 }
             }
         }));
-        parts.extend(self.tls.iter().flat_map(Tls::status).map(|status| {
-            let name = format!("certificate {}", status.name);
-            match status.last_error {
-                None if status.serving && status.valid => Part::ready(name),
-                // What was loaded before is served still.
-                Some(error) if status.serving && status.valid => {
-                    Part::waiting(name, error).optional()
-                }
-                Some(error) => Part::waiting(name, error),
-                None => Part::waiting(name, "it is expired or not yet valid"),
-            }
-        }));
+        parts.extend(self.tls.iter().flat_map(Tls::parts));
         Ready::new(parts)
     }
 
     /// A line for each certificate.
     pub(crate) fn certificates(&self) -> Vec<String> {
-        let line = |status: jellynet_tls::Status| match (&status.last_error, status.not_after) {
-            (_, Some(until)) => {
-                let warnings =
-                    status.warnings.iter().map(|warning| format!("; {}", warning.message));
-                let failed =
-                    status.last_error.as_ref().map(|error| format!("; not renewed: {error}"));
-                format!(
-                    "certificate: {} for {}, until {until}{}{}",
-                    status.name,
-                    status.names.join(", "),
-                    failed.unwrap_or_default(),
-                    warnings.collect::<String>()
-                )
-            }
-            (error, None) => {
-                format!(
-                    "certificate: {}: {}",
-                    status.name,
-                    error.as_deref().unwrap_or("there is none")
-                )
-            }
-        };
-        self.tls.iter().flat_map(Tls::status).map(line).collect()
+        self.tls.iter().flat_map(Tls::lines).collect()
     }
 
     fn listener_parts(&self) -> Vec<Part> {
@@ -212,6 +169,7 @@ impl Health {
             discovery: self.announcer.as_ref().map(Announcer::status),
             announced: self.reach.announced_by_interface(),
             certificates: self.certificates(),
+            acme: self.tls.iter().flat_map(Tls::acme).collect(),
         }
     }
 }

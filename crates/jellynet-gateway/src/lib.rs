@@ -11,6 +11,7 @@ mod gateway;
 mod health;
 mod identity;
 mod reach;
+mod root;
 mod stack;
 mod tls;
 mod tuners;

@@ -1,10 +1,12 @@
 //! The path of a request, from outside in:
 //!
-//! forwarded ─ measure and log ─ access ─ UPnP description ─ HTTPS redirect ─ HSTS ─ base URL ─ content
+//! forwarded ─ measure and log ─ ACME challenge ─ access ─ root of the local CA ─ UPnP description
+//! ─ HTTPS redirect ─ HSTS ─ base URL ─ content
 //!
 //! *forwarded* comes first, so that every later room (log, refusal, redirect, published URL) knows
 //! the real client, scheme and host; it never refuses. *access* comes before redirects and files:
-//! in Jellyfin a blocked client still gets both.
+//! in Jellyfin a blocked client still gets both. *ACME challenges* come before it, for an authority
+//! looks from anywhere, and nothing is to be had there but what it put there itself.
 
 use jellynet_access::{Access, AccessLayer, Counters, LivePolicy, Policy};
 use jellynet_admin::{AccessLog, Measure, MeasureLayer, Metrics};
@@ -12,7 +14,8 @@ use jellynet_base_url::{BaseUrl, BaseUrlLayer, DefaultPath};
 use jellynet_forwarded::{AuditLog, Forwarded, ForwardedLayer, LiveRules, Rules};
 use jellynet_netif::InterfaceTable;
 use jellynet_tls::{
-    Hsts, HstsLayer, HstsService, HttpsRedirectLayer, HttpsRedirectService, Timestamp,
+    Hsts, HstsLayer, HstsService, Http01, Http01Service, HttpsRedirectLayer, HttpsRedirectService,
+    Timestamp,
 };
 use tower::ServiceBuilder;
 use tower::util::Either;
@@ -21,10 +24,17 @@ use crate::app::{App, Content};
 use crate::config::{self, Config};
 use crate::dlna::{Describe, DescribeLayer, Dlna};
 use crate::reach::HTTP;
+use crate::root::{RootLayer, RootService};
 use crate::tls::Tls;
 
 /// What answers a request.
-pub(crate) type Stack = Forwarded<Measure<Access<Described<Redirected<Promised<BaseUrl<App>>>>>>>;
+pub(crate) type Stack = Forwarded<Measure<Challenged<Access<Offered<Described<Inner>>>>>>;
+/// What is behind the rooms that answer by themselves.
+type Inner = Redirected<Promised<BaseUrl<App>>>;
+/// With answers to ACME challenges, where that is asked for.
+type Challenged<S> = Either<Http01Service<S>, S>;
+/// With the root of the local CA, where there is one.
+type Offered<S> = Either<RootService<S>, S>;
 /// With the description for UPnP, where that is asked for.
 type Described<S> = Either<Describe<S>, S>;
 /// Sent to HTTPS, where that is asked for.
@@ -71,7 +81,9 @@ impl Parts {
         ServiceBuilder::new()
             .layer(ForwardedLayer::new(self.rules.clone()).with_audit(self.audit.clone()))
             .layer(MeasureLayer::new(HTTP, self.metrics.listener(HTTP), self.log.clone()))
+            .option_layer(tls.and_then(Tls::http01).as_ref().map(Http01::layer))
             .layer(AccessLayer::new(self.policy.clone()).with_counters(self.refusals.clone()))
+            .option_layer(tls.and_then(Tls::root).map(RootLayer::new))
             .option_layer(dlna.map(DescribeLayer::new))
             .option_layer(redirect(config))
             .option_layer(hsts(config, tls))

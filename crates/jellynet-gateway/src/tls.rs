@@ -1,67 +1,204 @@
 //! Which certificates are shown on HTTPS, and what keeps them fresh.
+//!
+//! | configured | shown first | besides |
+//! | --- | --- | --- |
+//! | `[[identity]]` | the files | |
+//! | `[acme]` | what the authority issued; until then one made here | |
+//! | `tls.local_ca` | one of this host's own authority | for names that no other certificate has |
+//! | nothing | one that signs itself | |
+//!
+//! There always is a certificate to show, and nothing here ends what listens for plain HTTP.
 
-use std::path::{Path, PathBuf};
+mod acme;
+mod advice;
+mod local;
+
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use jellynet_netif::{InterfaceTable, Interfaces};
+use jellynet_admin::{Kind, Metrics, Part, Sample};
+use jellynet_netif::Interfaces;
 use jellynet_tls::{
-    Event, IdentityStore, Loader, LocalCertificate, LocalError, Status, Timestamp, TlsAcceptor,
-    TlsOptions, default_provider,
+    AcmeManager, AcmeStatus, Event, Http01, IdentityStore, Loader, LocalAuthority, Status,
+    Timestamp, TlsAcceptor, TlsOptions, default_provider,
 };
 
-use crate::announce::host_name;
 use crate::config::Https;
 use crate::gateway::OpenError;
-
-/// How often a certificate that was made here is looked at, besides at each change of addresses.
-const LOOK: Duration = Duration::from_secs(24 * 60 * 60);
-/// The name of the identity that is made here.
-const SELF_SIGNED: &str = "self-signed";
 
 /// HTTPS at work; cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Tls {
     pub(crate) acceptor: TlsAcceptor,
     pub(crate) store: IdentityStore,
+    acme: Arc<[AcmeManager]>,
+    authority: Option<Arc<LocalAuthority>>,
 }
 
 impl Tls {
-    /// Loads what is configured, or makes a certificate where none is; then watches the files.
+    /// Loads what is configured, or makes a certificate where none is; then watches the files, and
+    /// asks the authority where one is configured.
     pub(crate) fn open(
         config: &Https,
         data: &Path,
         interfaces: &Interfaces,
     ) -> Result<Self, OpenError> {
         let store = IdentityStore::new(Loader::new(default_provider()));
-        for (at, source) in config.identities.iter().enumerate() {
-            let name = format!("identity[{at}]");
-            match store.add(&name, source.clone(), Timestamp::now()) {
-                Ok(_) => {}
-                Err(error) if config.optional => {
-                    tracing::error!(name, %error, "serve HTTPS without a certificate");
-                }
-                Err(error) => {
-                    return Err(OpenError::Certificate { name, source: Box::new(error) });
-                }
-            }
-        }
-        if config.identities.is_empty() {
-            make(&store, config, data, interfaces)?;
+        load_files(&store, config)?;
+        let acme = acme::open(config, data, &store)?;
+        let authority = local::open(&store, config, data, interfaces)?;
+        if store.identity_for(None).is_none() {
+            local::stand_in(&store, config, data, interfaces)?;
         }
         let mut options = TlsOptions::default();
         options.profile = config.profile;
         let acceptor = TlsAcceptor::new(&store, options).map_err(|error| {
             OpenError::Certificate { name: "tls".to_owned(), source: Box::new(error) }
         })?;
-        tokio::spawn(store.clone().watch(IdentityStore::WATCH_INTERVAL, |event| tell(&event)));
-        Ok(Self { acceptor, store })
+        let watched = store.clone();
+        tokio::spawn(store.clone().watch(IdentityStore::WATCH_INTERVAL, move |event| {
+            tell(&event);
+            local::retire_stand_in(&watched);
+        }));
+        acme::start(&acme, &store);
+        Ok(Self { acceptor, store, acme: acme.into(), authority })
     }
 
-    /// How each certificate is.
-    pub(crate) fn status(&self) -> Vec<Status> {
-        self.store.status(Timestamp::now())
+    /// The answers to HTTP-01 challenges, where an authority is asked.
+    pub(crate) fn http01(&self) -> Option<Http01> {
+        self.acme.first().map(AcmeManager::http01)
     }
+
+    /// The authority of this host's own, where there is one.
+    pub(crate) fn root(&self) -> Option<&LocalAuthority> {
+        self.authority.as_deref()
+    }
+
+    /// How each certificate of an authority stands.
+    pub(crate) fn acme(&self) -> Vec<AcmeStatus> {
+        let now = Timestamp::now();
+        self.acme.iter().map(|manager| manager.status(now)).collect()
+    }
+
+    /// How all the other certificates stand.
+    fn others(&self) -> Vec<Status> {
+        let all = self.store.status(Timestamp::now());
+        let acme = self.acme();
+        all.into_iter().filter(|one| acme.iter().all(|acme| acme.identity != one.name)).collect()
+    }
+
+    /// Each certificate, and what is wrong with it. Where one stands in for it, or an old one
+    /// serves, the server is ready all the same.
+    pub(crate) fn parts(&self) -> Vec<Part> {
+        let others = self.others().into_iter().map(|status| {
+            let name = format!("certificate {}", status.name);
+            match status.last_error {
+                None if status.serving && status.valid => Part::ready(name),
+                // What was loaded before is served still.
+                Some(error) if status.serving && status.valid => {
+                    Part::waiting(name, error).optional()
+                }
+                Some(error) => Part::waiting(name, error),
+                None => Part::waiting(name, "it is expired or not yet valid"),
+            }
+        });
+        let acme = self.acme().into_iter().map(|status| {
+            let name = format!("certificate {}", status.identity);
+            match acme::trouble(&status, Timestamp::now()) {
+                None => Part::ready(name),
+                // HTTP-01 needs a server that an orchestrator lets requests through to.
+                Some(why) => Part::waiting(name, why).optional(),
+            }
+        });
+        others.chain(acme).collect()
+    }
+
+    /// A line for each certificate.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let line = |status: &Status| match (&status.last_error, status.not_after) {
+            (_, Some(until)) => {
+                let warnings =
+                    status.warnings.iter().map(|warning| format!("; {}", warning.message));
+                let failed =
+                    status.last_error.as_ref().map(|error| format!("; not renewed: {error}"));
+                format!(
+                    "certificate: {} for {}, until {until}{}{}",
+                    status.name,
+                    status.names.join(", "),
+                    failed.unwrap_or_default(),
+                    warnings.collect::<String>()
+                )
+            }
+            (error, None) => {
+                format!(
+                    "certificate: {}: {}",
+                    status.name,
+                    error.as_deref().unwrap_or("there is none")
+                )
+            }
+        };
+        let mut lines: Vec<_> = self.others().iter().map(line).collect();
+        lines.extend(self.acme().iter().map(|status| acme::line(status, Timestamp::now())));
+        lines.extend(self.authority.as_deref().map(local::line));
+        lines
+    }
+
+    /// Adds what a monitor watches.
+    pub(crate) fn count(&self, metrics: &Metrics) {
+        let sample = |name: String, value: i64| Sample {
+            labels: vec![("identity", name)],
+            value: u64::try_from(value).unwrap_or(0) as f64,
+        };
+        let (store, acme, failing) = (self.store.clone(), self.clone(), self.clone());
+        metrics.add(
+            "jellynet_tls_certificate_not_after_timestamp_seconds",
+            "When a certificate expires.",
+            Kind::Gauge,
+            move || {
+                let all = store.status(Timestamp::now()).into_iter();
+                let until = all.filter_map(|s| Some((s.name, s.not_after?)));
+                until.map(|(name, until)| sample(name, until.as_unix())).collect()
+            },
+        );
+        if self.acme.is_empty() {
+            return;
+        }
+        metrics.add(
+            "jellynet_acme_next_attempt_timestamp_seconds",
+            "When the authority is asked for a certificate next.",
+            Kind::Gauge,
+            move || {
+                let all = acme.acme().into_iter();
+                all.map(|s| sample(s.identity.to_owned(), s.next_attempt.as_unix())).collect()
+            },
+        );
+        metrics.add(
+            "jellynet_acme_failures",
+            "How often in a row the authority gave no certificate.",
+            Kind::Gauge,
+            move || {
+                let all = failing.acme().into_iter();
+                all.map(|s| sample(s.identity.to_owned(), s.failures.into())).collect()
+            },
+        );
+    }
+}
+
+/// The files that are configured; they are followed from now on.
+fn load_files(store: &IdentityStore, config: &Https) -> Result<(), OpenError> {
+    for (at, source) in config.identities.iter().enumerate() {
+        let name = format!("identity[{at}]");
+        match store.add(&name, source.clone(), Timestamp::now()) {
+            Ok(_) => {}
+            Err(error) if config.optional => {
+                tracing::error!(name, %error, "go on without a certificate that does not load");
+            }
+            Err(error) => {
+                return Err(OpenError::Certificate { name, source: Box::new(error) });
+            }
+        }
+    }
+    Ok(())
 }
 
 fn tell(event: &Event) {
@@ -69,71 +206,5 @@ fn tell(event: &Event) {
         Event::Failed { .. } => tracing::error!(%event, "keep the certificate that is served"),
         Event::Warned { .. } => tracing::warn!(%event, "certificate"),
         _ => tracing::info!(%event, "certificate"),
-    }
-}
-
-/// A certificate of this host's own, followed by its names and addresses.
-fn make(
-    store: &IdentityStore,
-    config: &Https,
-    data: &Path,
-    interfaces: &Interfaces,
-) -> Result<(), OpenError> {
-    let path = data.join("self-signed.pem");
-    let maker =
-        Maker { path: path.clone(), names: config.names.clone(), loader: store.loader().clone() };
-    let failed = |source| OpenError::Certificate { name: SELF_SIGNED.to_owned(), source };
-    maker.ensure(&interfaces.current()).map_err(|error| failed(Box::new(error)))?;
-    store
-        .add(SELF_SIGNED, jellynet_tls::Source::new(&path), Timestamp::now())
-        .map_err(|error| failed(Box::new(error)))?;
-    tracing::warn!(
-        path = %path.display(),
-        "HTTPS has no certificate, and shows one that was made here: clients refuse it until it is \
-         accepted on each device; set identity[0].certificate to one that they trust"
-    );
-    tokio::spawn(Arc::new(maker).follow(interfaces.clone()));
-    Ok(())
-}
-
-struct Maker {
-    path: PathBuf,
-    names: Vec<String>,
-    loader: Loader,
-}
-
-impl Maker {
-    fn ensure(&self, interfaces: &InterfaceTable) -> Result<(), LocalError> {
-        if let Some(directory) = self.path.parent() {
-            // What goes wrong here goes wrong again when the file is written, and is said then.
-            let _ = std::fs::create_dir_all(directory);
-        }
-        let addresses =
-            interfaces.addresses().filter(|(_, address)| !address.temporary && !address.tentative);
-        let addresses = addresses.map(|(_, address)| address.ip().to_string());
-        let names = self.names.iter().cloned().chain([host_name()]).chain(addresses);
-        let made = LocalCertificate::new(names).ensure(
-            &self.path,
-            None,
-            &self.loader,
-            Timestamp::now(),
-        )?;
-        if let Some(why) = made.made {
-            tracing::info!(path = %self.path.display(), %why, "made a certificate");
-        }
-        Ok(())
-    }
-
-    /// Looks whenever addresses change, and once a day. The store sees the new file by itself.
-    async fn follow(self: Arc<Self>, mut interfaces: Interfaces) {
-        loop {
-            let _ = tokio::time::timeout(LOOK, interfaces.changed()).await;
-            let (maker, table) = (Arc::clone(&self), interfaces.current());
-            let made = tokio::task::spawn_blocking(move || maker.ensure(&table)).await;
-            if let Ok(Err(error)) = made {
-                let error: &dyn std::error::Error = &error;
-                tracing::error!(error, "cannot renew the certificate that was made here");
-            }
-        }
     }
 }

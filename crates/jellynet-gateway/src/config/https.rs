@@ -7,6 +7,8 @@ use jellynet_bind::{Families, Listen};
 use jellynet_settings::{Settings, parse_duration};
 use jellynet_tls::{Password, Profile, Source};
 
+use super::acme::Acme;
+
 /// The port of Jellyfin's HTTPS.
 const PORT: u16 = 8920;
 
@@ -21,24 +23,36 @@ pub(crate) struct Https {
     pub(crate) hsts: Option<Duration>,
     pub(crate) profile: Profile,
     pub(crate) identities: Vec<Source>,
+    /// Of an authority, by ACME.
+    pub(crate) acme: Option<Acme>,
     /// Names for a certificate that is made here, besides this host's own.
     pub(crate) names: Vec<String>,
+    /// Whether an authority of this host's own issues for its names and addresses.
+    pub(crate) local_ca: bool,
 }
 
 impl Https {
     pub(super) fn read(settings: &mut Settings) -> Self {
         let identities: Vec<_> =
             (0..settings.tables("identity")).filter_map(|at| identity(settings, at)).collect();
-        let usual = || match identities.as_slice() {
-            [] => Vec::new(),
-            _ => vec![Listen::Wildcard { families: Families::Both, port: PORT }],
-        };
+        let acme = Acme::read(settings);
+        let local_ca = settings.bool("tls.local_ca").unwrap_or(false);
+        let wanted = !identities.is_empty() || acme.is_some() || local_ca;
+        let everywhere = Listen::Wildcard { families: Families::Both, port: PORT };
+        let usual = || wanted.then_some(everywhere).into_iter().collect();
         let listen = settings.list("https.listen", str::parse).unwrap_or_else(usual);
         let redirect = settings.bool("https.redirect").unwrap_or(false);
         if redirect && listen.is_empty() {
             settings.reject("https.redirect", "leads nowhere while HTTPS is off: set https.listen");
         }
+        for (key, set) in [("acme.domains", acme.is_some()), ("tls.local_ca", local_ca)] {
+            if set && listen.is_empty() {
+                settings.reject(key, "is for nothing while HTTPS is off: set https.listen");
+            }
+        }
         Self {
+            acme,
+            local_ca,
             redirect,
             hsts: settings.parse("https.hsts", hsts).flatten(),
             optional: settings.bool("https.optional").unwrap_or(false),

@@ -6,6 +6,7 @@
     reason = "a test may panic"
 )]
 
+mod acme;
 mod admin;
 mod cert;
 mod cli;
@@ -14,6 +15,7 @@ mod found;
 mod house;
 mod https;
 mod live_tv;
+mod local_ca;
 mod proxies;
 mod rig;
 mod seen;

@@ -25,16 +25,16 @@ const SCHEMES: [&str; 2] = ["http", "https"];
 
 /// A page of the guide.
 #[derive(Debug)]
-struct Page(String);
+pub(crate) struct Page(String);
 
 impl Page {
-    fn open(name: &str) -> Self {
+    pub(crate) fn open(name: &str) -> Self {
         let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guide");
         Self(fs::read_to_string(guide.join(format!("{name}.md"))).unwrap())
     }
 
     /// The fenced block behind a marker.
-    fn block(&self, marker: &str) -> &str {
+    pub(crate) fn block(&self, marker: &str) -> &str {
         let marker = format!("<!-- test: {marker} -->\n```");
         let (_, rest) = self.0.split_once(&marker).expect(&marker);
         let (block, _) = rest.split_once("\n```").unwrap();
