@@ -84,7 +84,11 @@ pub use crate::{
     bind::{Bind, Bound, BoundAddr, BoundSocket, IfMissing, Outcome, OutcomeKind, StdListener},
     error::{ActivationProblem, BindError, DeniedHint, DescriptorProblem},
     holder::{Holder, HolderProcess, Kinship},
-    os::{tcp::SocketOptions, unix::SocketFile},
+    os::{
+        tcp::SocketOptions,
+        unix::SocketFile,
+        who::{Transport, holders},
+    },
 };
 
 #[cfg(feature = "tokio")]

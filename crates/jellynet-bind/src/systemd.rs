@@ -16,6 +16,16 @@ pub fn ready() -> io::Result<()> {
     sd_notify::notify(&[NotifyState::Ready])
 }
 
+/// Tells that the service reads its configuration again (`Type=notify-reload`); [`ready`] tells that
+/// it is done, whatever came of it.
+///
+/// # Errors
+///
+/// The clock cannot be read, or systemd's socket cannot be written to.
+pub fn reloading() -> io::Result<()> {
+    sd_notify::notify(&[NotifyState::Reloading, NotifyState::monotonic_usec_now()?])
+}
+
 /// Tells that the service drains its connections and will end.
 ///
 /// # Errors

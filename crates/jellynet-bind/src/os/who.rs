@@ -15,14 +15,68 @@ pub(crate) fn holds(wanted: SocketAddr) -> Option<Holder> {
         .flat_map(|table| table.lines().filter_map(TableRow::parse).collect::<Vec<_>>())
         .filter(|row| row.conflict(wanted) > 0)
         .collect();
-    let row = rows.iter().max_by_key(|row| row.conflict(wanted))?;
-    Some(Holder {
+    rows.iter().max_by_key(|row| row.conflict(wanted)).map(of_row)
+}
+
+/// A transport that has ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Transport {
+    /// Its listeners.
+    Tcp,
+    /// All its sockets.
+    Udp,
+}
+
+/// Who has this port on this host now, each process once; nobody where the list is empty.
+///
+/// Reads `/proc`: which process it is stays hidden from other users than root and its own, and
+/// what holds a port in another network namespace is not seen.
+///
+/// # Examples
+///
+/// ```
+/// use jellynet_bind::{Kinship, Transport, holders};
+///
+/// let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
+/// let found = holders(Transport::Udp, socket.local_addr()?.port());
+/// assert_eq!(found[0].process.as_ref().map(|p| p.kin), Some(Kinship::Ourselves));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[must_use]
+pub fn holders(transport: Transport, port: u16) -> Vec<Holder> {
+    let tables = match transport {
+        Transport::Tcp => ["tcp", "tcp6"],
+        Transport::Udp => ["udp", "udp6"],
+    };
+    let tables = tables.into_iter().filter_map(read_table);
+    let rows = tables
+        .flat_map(|table| table.lines().filter_map(TableRow::parse).collect::<Vec<_>>())
+        .filter(|row| row.local.port() == port)
+        .filter(|row| transport == Transport::Udp || row.state == LISTENING);
+    let mut found: Vec<Holder> = Vec::new();
+    for row in rows {
+        let holder = of_row(&row);
+        let same = |known: &Holder| match (&known.process, &holder.process) {
+            (Some(known), Some(new)) => known.pid == new.pid,
+            (None, None) => known.uid == holder.uid,
+            _ => false,
+        };
+        if !found.iter().any(same) {
+            found.push(holder);
+        }
+    }
+    found
+}
+
+fn of_row(row: &TableRow) -> Holder {
+    Holder {
         addr: Some(row.local),
         listening: row.state == LISTENING,
         process: process_with(row.inode),
         uid: Some(row.uid),
         user: accounts::user_name(row.uid),
-    })
+    }
 }
 
 /// Who answers on a Unix socket, from the credentials of a connection to it.
