@@ -104,6 +104,22 @@ impl AuditLog {
         counters.map(|(flag, counter)| (*flag, counter.load(Ordering::Relaxed)))
     }
 
+    /// Of which peers this was told, as text and in order; remembered for about as long as it is
+    /// not told again, and of a bounded number of peers.
+    #[must_use]
+    pub fn peers(&self, flag: AuditFlag) -> Vec<String> {
+        let limiter = self.shared.limiter.lock().unwrap_or_else(PoisonError::into_inner);
+        let peers = limiter.peers.keys().filter(|(_, of)| *of == flag);
+        let mut peers: Vec<_> = peers
+            .filter_map(|(peer, _)| match peer.as_ref()? {
+                PeerKey::Inet(ip) => Some(ip.to_string()),
+                PeerKey::Unix => Some("unix".to_owned()),
+            })
+            .collect();
+        peers.sort();
+        peers
+    }
+
     /// Notes what was odd about one request.
     pub fn record(&self, peer: Option<PeerAddr>, audit: Audit, now: Instant) {
         for (flag, counter) in AuditFlag::ALL.into_iter().zip(&self.shared.counters) {
@@ -243,6 +259,7 @@ mod tests {
             "peer 10.0.0.7 sends forwarding headers but is no known proxy: \
              add it to `proxies.known`, or block it"
         );
+        assert_eq!(log.peers(AuditFlag::UntrustedPeer), ["10.0.0.7"]);
         let count = log.counters().find(|(flag, _)| *flag == AuditFlag::UntrustedPeer);
         assert_eq!(count.map(|(_, count)| count), Some(601));
     }
