@@ -18,7 +18,7 @@ use tower_service::Service;
 
 use crate::config::Config;
 use crate::reach::{ADMIN, HTTPS};
-use crate::stack::Stack;
+use crate::swap::Live;
 use crate::tls::Tls;
 
 type Failed = Box<dyn Error + Send + Sync>;
@@ -29,37 +29,22 @@ const PREAMBLE: Duration = Duration::from_secs(5);
 /// Takes connections and serves each in a task of its own; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Accept {
-    server: HttpServer,
-    rules: LiveRules,
-    /// Whether known proxies begin with a PROXY protocol header.
-    preamble: bool,
-    stack: Stack,
-    admin: Admin,
-    tls: Option<Tls>,
+    pub(crate) live: Live,
+    pub(crate) rules: LiveRules,
+    pub(crate) admin: Admin,
+    pub(crate) tls: Option<Tls>,
+}
+
+/// The deadlines of a configuration.
+pub(crate) fn server(config: &Config) -> HttpServer {
+    let mut options = ServeOptions::default();
+    options.first_byte = config.http.first_byte;
+    options.headers = config.http.headers;
+    options.idle = config.http.idle;
+    HttpServer::new(options)
 }
 
 impl Accept {
-    pub(crate) fn new(
-        config: &Config,
-        rules: LiveRules,
-        stack: Stack,
-        admin: Admin,
-        tls: Option<Tls>,
-    ) -> Self {
-        let mut options = ServeOptions::default();
-        options.first_byte = config.http.first_byte;
-        options.headers = config.http.headers;
-        options.idle = config.http.idle;
-        Self {
-            server: HttpServer::new(options),
-            rules,
-            preamble: config.proxies.protocol,
-            stack,
-            admin,
-            tls,
-        }
-    }
-
     pub(crate) async fn run(self, mut listeners: Listeners) {
         while let Some(connection) = listeners.accept().await {
             let accept = self.clone();
@@ -75,30 +60,36 @@ impl Accept {
 
     async fn serve(self, connection: Connection) -> Result<(), Failed> {
         let facts = connection.facts();
+        let version = self.live.version();
         if facts.name() == ADMIN {
-            self.server.serve(connection, self.admin).await?;
+            version.server.serve(connection, self.admin).await?;
             return Ok(());
         }
-        if !self.preamble {
-            let stack = self.stack.clone();
-            return self.decrypt(connection, facts, stack).await;
+        let stack = self.live.service(facts.name() == HTTPS);
+        if !version.preamble {
+            return self.decrypt(&version.server, connection, facts, stack).await;
         }
         let proxies = Arc::new(self.rules.load().proxies().clone());
         let policy = PreamblePolicy::RequiredOfProxies(proxies);
         let (preamble, stream) =
             proxy_protocol::accept(connection, facts.peer_addr(), &policy, PREAMBLE).await?;
-        let stack = self.stack.clone();
         match preamble {
             Some(preamble) => {
                 let stack = AddExtension::new(stack, preamble.client());
-                self.decrypt(stream, facts, stack).await
+                self.decrypt(&version.server, stream, facts, stack).await
             }
-            None => self.decrypt(stream, facts, stack).await,
+            None => self.decrypt(&version.server, stream, facts, stack).await,
         }
     }
 
     /// Ends TLS where the listener is for HTTPS, and serves HTTP.
-    async fn decrypt<I, S, B>(self, stream: I, facts: Facts, stack: S) -> Result<(), Failed>
+    async fn decrypt<I, S, B>(
+        self,
+        server: &HttpServer,
+        stream: I,
+        facts: Facts,
+        stack: S,
+    ) -> Result<(), Failed>
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
@@ -111,7 +102,7 @@ impl Accept {
         B::Error: Into<Failed>,
     {
         let Some(tls) = self.tls.filter(|_| facts.name() == HTTPS) else {
-            self.server.serve_stream(stream, facts, Protocol::Sniff, stack).await?;
+            server.serve_stream(stream, facts, Protocol::Sniff, stack).await?;
             return Ok(());
         };
         let stream = tls.acceptor.accept(stream).await?;
@@ -121,7 +112,7 @@ impl Accept {
             _ => Protocol::Http1,
         };
         let stack = AddExtension::new(AddExtension::new(stack, Scheme::Https), known);
-        self.server.serve_stream(stream, facts, protocol, stack).await?;
+        server.serve_stream(stream, facts, protocol, stack).await?;
         Ok(())
     }
 }

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use jellynet_discovery::{
-    DiscoveryEvent, DiscoveryService, Identity, PORT, Responder, ResponderConfig, ServerId,
+    DiscoveryEvent, DiscoveryService, Identity, PORT, Responder, ResponderConfig, ResponderStats,
+    ServerId,
 };
 use jellynet_netif::{Driver, Interfaces};
 use jellynet_published::Ask;
@@ -39,6 +40,14 @@ impl Own {
             }
         };
         Self { name: server.name.clone().unwrap_or_else(host_name), id }
+    }
+}
+
+impl Own {
+    /// The id that is kept in the data directory, if one is.
+    pub(crate) fn known_id(server: &Server) -> Option<String> {
+        let text = std::fs::read_to_string(server.data_dir().join("server-id")).ok()?;
+        Some(text.trim_start_matches('\u{feff}').trim().to_owned())
     }
 }
 
@@ -120,9 +129,9 @@ impl Announcer {
         });
     }
 
-    /// How many questions were answered.
-    pub(crate) fn answered(&self) -> u64 {
-        self.responder.with(|responder, _now| responder.stats().answered)
+    /// What became of the datagrams.
+    pub(crate) fn stats(&self) -> ResponderStats {
+        self.responder.with(|responder, _now| responder.stats())
     }
 
     /// How the socket on 7359/udp stands, in words.

@@ -11,6 +11,8 @@ use http::{HeaderValue, Method, Request, Response, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use jellynet_access::Decision;
+use jellynet_admin::Admin;
 use jellynet_tuner::serve::{StreamBody, TunerService};
 use jellynet_upstream::{ResponseBody, Upstream};
 use pin_project_lite::pin_project;
@@ -57,7 +59,7 @@ impl Content {
 }
 
 /// As Jellyfin's monitoring page has it: `/health`, answered by the upstream where there is one.
-fn is_health<B>(request: &Request<B>) -> bool {
+pub(crate) fn is_health<B>(request: &Request<B>) -> bool {
     let path = request.uri().path().trim_end_matches('/');
     matches!(*request.method(), Method::GET | Method::HEAD) && path.eq_ignore_ascii_case("/health")
 }
@@ -76,6 +78,15 @@ pub(crate) struct App {
     pub(crate) content: Content,
     /// Live TV, where it is switched on.
     pub(crate) tuner: Option<TunerService>,
+    /// Who answers for `/metrics` to the LAN, where that is switched on.
+    pub(crate) metrics: Option<Admin>,
+}
+
+/// The metrics for a client of the LAN; nobody else learns that there are any.
+fn metrics<B>(admin: &Admin, request: &Request<B>) -> Response<Body> {
+    let local = request.extensions().get::<Decision>().is_some_and(|decision| decision.local);
+    let (method, path) = if local { (request.method(), "/metrics") } else { (&Method::GET, "") };
+    admin.answer(method, path).map(|inner| Body::Full { inner })
 }
 
 /// Device and channel of a path that is a tuner's.
@@ -93,6 +104,9 @@ impl Service<Request<Incoming>> for App {
     }
 
     fn call(&mut self, request: Request<Incoming>) -> Self::Future {
+        if let Some(admin) = self.metrics.as_ref().filter(|_| request.uri().path() == "/metrics") {
+            return Box::pin(std::future::ready(Ok(metrics(admin, &request))));
+        }
         if let (Some(tuner), Some(rest)) = (&self.tuner, tuner_path(request.uri().path())) {
             let query = request.uri().query().map_or(String::new(), |query| format!("?{query}"));
             let mut asked = Request::new(());

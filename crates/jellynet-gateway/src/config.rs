@@ -6,11 +6,13 @@
 mod acme;
 mod https;
 mod sections;
+mod written;
 
 use std::path::PathBuf;
 
 use jellynet_settings::{Settings, SettingsError};
 
+use self::written::Written;
 use crate::reach;
 
 pub(crate) use self::https::Https;
@@ -40,6 +42,7 @@ pub const KEYS: &[&str] = &[
     "acme.profile",
     "acme.retry",
     "admin.listen",
+    "admin.public_metrics",
     "base_url.default_path",
     "base_url.in_place",
     "base_url.path",
@@ -103,14 +106,47 @@ pub struct Config {
     pub(crate) tuner: Tuner,
     pub(crate) admin: Admin,
     pub(crate) access_log: jellynet_admin::Format,
+    /// All of it as it was written.
+    pub(crate) written: Written,
 }
 
 impl Config {
-    /// Where this host can ask a gateway of this configuration for `/health`: a socket address, or
-    /// `unix:` and a path. `None` where no listener has a place that is known beforehand.
-    #[must_use]
-    pub fn health_place(&self) -> Option<String> {
-        self.http.listen.iter().find_map(reach::from_this_host)
+    /// Where this host reaches a gateway of this configuration, and whether by TLS: a socket
+    /// address, or `unix:` and a path. `None` where no listener has a place that is known
+    /// beforehand.
+    pub(crate) fn own_place(&self) -> Option<(String, bool)> {
+        let first = |listen: &[_]| listen.iter().find_map(reach::from_this_host);
+        let plain = first(&self.http.listen).map(|place| (place, false));
+        plain.or_else(|| first(&self.https.listen).map(|place| (place, true)))
+    }
+
+    /// Takes from `old` whatever cannot change while a gateway runs.
+    pub(crate) fn keep_fixed(&mut self, old: &Self) {
+        self.server = old.server.clone();
+        self.http.listen.clone_from(&old.http.listen);
+        self.http.max_connections = old.http.max_connections;
+        self.http.drain = old.http.drain;
+        self.https.listen.clone_from(&old.https.listen);
+        self.https.optional = old.https.optional;
+        self.https.profile = old.https.profile;
+        self.https.acme.clone_from(&old.https.acme);
+        self.https.local_ca = old.https.local_ca;
+        self.https.names.clone_from(&old.https.names);
+        self.upstreams.clone_from(&old.upstreams);
+        self.discovery = old.discovery.clone();
+        self.ssdp = old.ssdp;
+        self.tuner = old.tuner.clone();
+        self.admin.listen.clone_from(&old.admin.listen);
+    }
+
+    /// Whether there is a media server behind this one.
+    pub(crate) fn has_upstream(&self) -> bool {
+        !self.upstreams.is_empty()
+    }
+
+    /// The function that chooses the URL for each peer.
+    pub(crate) fn published_urls(&self) -> jellynet_published::Published {
+        self.published.published()
     }
 
     /// Reads every key but `log.level` and `log.format`, which are the program's.
@@ -127,12 +163,21 @@ impl Config {
     /// Reads every key; what is wrong is left in the settings.
     fn read(settings: &mut Settings) -> Self {
         let upstreams = Upstream::read_all(settings);
-        let base_url = BaseUrl::read(settings);
+        let admin = Admin::read(settings);
+        let mut base_url = BaseUrl::read(settings);
+        if admin.public_metrics {
+            base_url.serve_in_place("/metrics");
+        }
         let access = Access::read(settings);
+        let (http, https) = (Http::read(settings), Https::read(settings));
+        if http.listen.is_empty() && https.listen.is_empty() {
+            let remedy = "is empty and HTTPS is off: write where to listen, such as \"*:8096\"";
+            settings.reject("http.listen", remedy);
+        }
         Self {
             server: Server::read(settings),
-            http: Http::read(settings),
-            https: Https::read(settings),
+            http,
+            https,
             web_directory: sections::web_directory(settings, &upstreams),
             upstreams,
             published: Published::read(settings, &base_url.path, &access.lan.subnets()),
@@ -142,8 +187,9 @@ impl Config {
             discovery: Discovery::read(settings),
             ssdp: settings.bool("ssdp.enabled").unwrap_or(false),
             tuner: Tuner::read(settings),
-            admin: Admin::read(settings),
+            admin,
             access_log: settings.parse("log.access", str::parse).unwrap_or_default(),
+            written: Written::of(settings),
         }
     }
 }

@@ -13,8 +13,8 @@ use jellynet_netif::{Interface, Interfaces};
 use jellynet_published::Ask;
 use jellynet_ssdp::description::{Description, Descriptions};
 use jellynet_ssdp::{
-    Advertiser, AdvertiserConfig, RootDevice, Rung, SsdpService, SsdpServiceConfig, Uuid, boot_id,
-    product_line, seed,
+    Advertiser, AdvertiserConfig, AdvertiserCounters, RootDevice, Rung, SsdpService,
+    SsdpServiceConfig, Uuid, boot_id, product_line, seed,
 };
 use jellynet_upstream::Upstream;
 use tower_layer::Layer;
@@ -115,6 +115,11 @@ impl Dlna {
             }
             _ => "announcing; another program has 1900/udp for itself".to_owned(),
         }
+    }
+
+    /// What was counted; `None` once it has ended.
+    pub(crate) fn counters(&self) -> Option<AdvertiserCounters> {
+        self.service().as_ref().map(SsdpService::counters)
     }
 
     /// Says goodbye; whoever is spoken for afterwards is not announced any more.

@@ -1,8 +1,11 @@
 //! Who would this be, may it in, where does the path go, which URL is it told, and why: the
 //! functions that requests run, run for one that is described.
 
+mod lines;
+
+use std::collections::HashMap;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use jellynet_base_url::{DefaultPath, RequestClass, Route};
@@ -12,8 +15,8 @@ use jellynet_published::Ask;
 use serde::Serialize;
 
 use crate::config::Config;
-use crate::reach;
-use crate::stack::{policy, rules};
+use crate::stack::{policy, rules_with};
+use crate::{names, reach};
 
 /// A request that is described.
 #[derive(Clone, Debug)]
@@ -28,6 +31,9 @@ pub struct Question {
     pub target: String,
     /// The headers, in their order.
     pub headers: HeaderMap,
+    /// What host names among the known proxies resolve to. Those that are not here are asked for,
+    /// for two seconds at most; a name that does not resolve is no proxy.
+    pub names: HashMap<String, Vec<IpAddr>>,
 }
 
 impl Question {
@@ -40,7 +46,29 @@ impl Question {
             method: Method::GET,
             target: "/".to_owned(),
             headers: HeaderMap::new(),
+            names: HashMap::new(),
         }
+    }
+
+    /// The same from an address as text; a link-local one may have a zone, the name or the index
+    /// of one of these interfaces: `fe80::1%eth0`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, in words.
+    pub fn of(peer: &str, interfaces: &InterfaceTable) -> Result<Self, String> {
+        let (address, zone) =
+            peer.split_once('%').map_or((peer, None), |(address, zone)| (address, Some(zone)));
+        let bad = || format!("{peer:?} is no address: write 192.168.1.20 or fe80::1%eth0");
+        let ip: IpAddr = address.parse().map_err(|_| bad())?;
+        let Some(zone) = zone else {
+            return Ok(Self::new(SocketAddr::new(ip, 0)));
+        };
+        let IpAddr::V6(v6) = ip else { return Err(bad()) };
+        let by_index = || interfaces.by_index(zone.parse().ok()?);
+        let interface = interfaces.by_name(zone).or_else(by_index);
+        let interface = interface.ok_or_else(|| format!("{peer:?}: no interface is {zone:?}"))?;
+        Ok(Self::new(SocketAddrV6::new(v6, 0, 0, interface.index).into()))
     }
 
     /// Adds a header line.
@@ -102,7 +130,8 @@ impl Explain {
         let peer = PeerAddr::inet(question.peer);
         let scheme = if question.tls { Scheme::Https } else { Scheme::Http };
         let connection = Connection::from_peer(peer).with_scheme(scheme);
-        let resolved = rules(&config.proxies).resolve(&connection, &question.headers);
+        let rules = rules_with(&config.proxies, &names(config, question));
+        let resolved = rules.resolve(&connection, &question.headers);
         let decision = policy(&config.access, interfaces).decide(resolved.client, Some(peer));
         Self {
             client: resolved.client.map(|client| client.ip.to_string()),
@@ -116,7 +145,7 @@ impl Explain {
             local: decision.local,
             access: AccessAnswer { allowed: decision.allowed, reason: decision.reason.as_str() },
             base_url: route(config, question),
-            published: published(config, interfaces, &resolved),
+            published: published(config, interfaces, question, &resolved),
         }
     }
 }
@@ -147,6 +176,14 @@ impl fmt::Display for Explain {
             ),
         }
     }
+}
+
+/// What the host names among the proxies resolve to.
+fn names(config: &Config, question: &Question) -> names::Resolved {
+    let unknown = config.proxies.known.host_names();
+    let mut all = names::resolve(unknown.filter(|name| !question.names.contains_key(*name)));
+    all.extend(question.names.clone());
+    all
 }
 
 fn provenance(client: Option<ClientAddr>) -> &'static str {
@@ -192,6 +229,7 @@ fn route(config: &Config, question: &Question) -> BaseUrlAnswer {
 fn published(
     config: &Config,
     interfaces: &InterfaceTable,
+    question: &Question,
     resolved: &Resolved<'_>,
 ) -> Option<PublishedAnswer> {
     let client = resolved.client?;
@@ -199,7 +237,12 @@ fn published(
         let uri = Uri::builder().scheme(resolved.scheme.as_str()).authority(host.to_string());
         uri.path_and_query("/").build().ok()
     });
-    let ask = Ask::new(client.ip);
+    // The zone is the peer's; a client that a proxy names has none.
+    let zone = match question.peer {
+        SocketAddr::V6(peer) if peer.scope_id() != 0 && *peer.ip() == client.ip => peer.scope_id(),
+        _ => 0,
+    };
+    let ask = if zone == 0 { Ask::new(client.ip) } else { Ask::new(client.ip).came_by(zone) };
     let ask = match &uri {
         Some(uri) => ask.request(uri),
         None => ask,

@@ -2,26 +2,33 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use jellynet_access::LivePolicy;
+use jellynet_admin::Admin;
 use jellynet_bind::{
     AcceptOptions, Bind, BindError, Bound, DrainReport, Handle, Listeners, Outcome, OutcomeKind,
 };
 use jellynet_forwarded::{HostNames, LiveRules, NameEvent};
 use jellynet_netif::{ClientAddr, Interfaces};
+use jellynet_tuner::serve::TunerService;
 use jellynet_upstream::{ProbeConfig, Upstream, UpstreamConfig};
 use tokio::task::JoinHandle;
 
-use crate::accept::Accept;
+use crate::accept::{self, Accept};
 use crate::announce::{Announcer, Own};
 use crate::app::{App, Content};
 use crate::config::{self, Config};
+use crate::counts::Counts;
 use crate::dlna::Dlna;
 use crate::health::Health;
 use crate::identity;
 use crate::reach::{ADMIN, HTTP, HTTPS, Reach};
+use crate::reload::{Following, Inner, Reload, State};
 use crate::stack::{self, Parts};
+use crate::status::Watched;
+use crate::swap::{Live, Version};
 use crate::tls::Tls;
 use crate::tuners;
 use crate::welcome::Welcome;
@@ -62,6 +69,7 @@ pub enum OpenError {
 pub struct Gateway {
     listeners: Listeners,
     accept: Accept,
+    reload: Reload,
     health: Health,
     dlna: Option<Dlna>,
     files: Option<String>,
@@ -71,6 +79,38 @@ pub struct Gateway {
 impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gateway").field("health", &self.health).finish_non_exhaustive()
+    }
+}
+
+/// What stays while configurations come and go.
+pub(crate) struct Core {
+    pub(crate) parts: Parts,
+    pub(crate) health: Health,
+    dlna: Option<Dlna>,
+    own: Option<Own>,
+    tuner: Option<TunerService>,
+    admin: Admin,
+}
+
+impl Core {
+    /// All that serves connections as this configuration wants it.
+    pub(crate) fn version(&self, config: &Config) -> Version {
+        let public = config.admin.public_metrics.then(|| self.admin.clone());
+        let content = content(config, self.own.clone(), &self.health);
+        let app = App { content, tuner: self.tuner.clone(), metrics: public };
+        let (tls, dlna) = (self.health.tls.as_ref(), self.dlna.as_ref());
+        Version {
+            stacks: self.parts.stacks(config, app, tls, dlna),
+            server: accept::server(config),
+            preamble: config.proxies.protocol,
+        }
+    }
+
+    /// Keeps what the configuration names in step with this host.
+    pub(crate) fn follow(&self, config: &Config, interfaces: &Interfaces) -> Following {
+        let lan = follow_interfaces(config, &self.parts.policy, interfaces.clone());
+        let names = follow_names(config, &self.parts.rules);
+        Following(lan.into_iter().chain([names]).collect())
     }
 }
 
@@ -87,9 +127,10 @@ impl Gateway {
     pub fn open(config: Config) -> Result<Self, OpenError> {
         let interfaces = Interfaces::watch().map_err(OpenError::Interfaces)?;
         let listeners = listen(&config, &interfaces)?;
-        let tls = open_tls(&config, &interfaces)?;
-        let reach =
-            Reach::new(config.published.published(), interfaces.clone(), listeners.handle());
+        let counts = Counts::new();
+        counts.follow_interfaces(interfaces.clone());
+        let tls = open_tls(&config, &interfaces, &counts)?;
+        let reach = Reach::new(config.published_urls(), interfaces.clone(), listeners.handle());
         let own = config.upstreams.is_empty().then(|| Own::load(&config.server));
         let upstreams: Vec<_> = config.upstreams.iter().map(|one| connect(one, &reach)).collect();
         let announcer = config
@@ -106,20 +147,38 @@ impl Gateway {
         let tuner = tuners::open(&config.tuner, &config.server.data_dir())?;
         let health = Health { listeners: listeners.handle(), upstreams, announcer, reach, tls };
         let parts = Parts::new(&config, &interfaces.current());
-        follow_interfaces(&config, &parts.policy, interfaces);
-        follow_names(&config, &parts.rules);
-        health.count(&parts.metrics, parts.refusals.clone());
-        let admin = health.admin(parts.metrics.clone());
-        let app = App { content: content(&config, own, &health), tuner };
-        let stack = parts.stack(&config, app, health.tls.as_ref(), dlna.as_ref());
-        Ok(Self {
-            accept: Accept::new(&config, parts.rules, stack, admin, health.tls.clone()),
-            listeners,
-            health,
-            dlna,
-            files: config.web_directory.map(|path| path.display().to_string()),
-            deadline: config.http.drain,
-        })
+        let admin = watch(&parts, &health, &counts, dlna.as_ref());
+        let core = Core { parts, health, dlna, own, tuner, admin };
+        Ok(Self::of(config, core, listeners, counts, interfaces))
+    }
+
+    fn of(
+        config: Config,
+        core: Core,
+        listeners: Listeners,
+        counts: Counts,
+        interfaces: Interfaces,
+    ) -> Self {
+        let live = Live::new(core.version(&config));
+        let (health, dlna) = (core.health.clone(), core.dlna.clone());
+        let files = config.web_directory.as_ref().map(|path| path.display().to_string());
+        let deadline = config.http.drain;
+        let accept = Accept {
+            live: live.clone(),
+            rules: core.parts.rules.clone(),
+            admin: core.admin.clone(),
+            tls: health.tls.clone(),
+        };
+        let following = core.follow(&config, &interfaces);
+        let state = Mutex::new(State { config, following });
+        let reload = Reload::new(Inner { core, live, counts, interfaces, state });
+        Self { listeners, accept, reload, health, dlna, files, deadline }
+    }
+
+    /// Puts other configurations in force while this one serves.
+    #[must_use]
+    pub fn reload(&self) -> Reload {
+        self.reload.clone()
     }
 
     /// What listens where, what is announced, and what could not be done and why: a line each.
@@ -151,7 +210,7 @@ impl Gateway {
     pub fn start(self) -> Drain {
         let (listeners, deadline) = (self.listeners.handle(), self.deadline);
         let serving = tokio::spawn(self.accept.run(self.listeners));
-        Drain { listeners, deadline, serving, dlna: self.dlna }
+        Drain { listeners, deadline, serving, dlna: self.dlna, reload: self.reload }
     }
 }
 
@@ -161,6 +220,8 @@ pub struct Drain {
     deadline: Duration,
     serving: JoinHandle<()>,
     dlna: Option<Dlna>,
+    #[expect(dead_code, reason = "what follows names and interfaces ends with it")]
+    reload: Reload,
 }
 
 impl fmt::Debug for Drain {
@@ -231,11 +292,30 @@ fn refuse_if_failed(bound: &Bound, https_optional: bool) -> Result<(), OpenError
     })
 }
 
-fn open_tls(config: &Config, interfaces: &Interfaces) -> Result<Option<Tls>, OpenError> {
+/// Adds all metrics, and makes the administrator's service.
+fn watch(parts: &Parts, health: &Health, counts: &Counts, dlna: Option<&Dlna>) -> Admin {
+    health.count(&parts.metrics, parts.refusals.clone());
+    let (announcer, dlna) = (health.announcer.clone(), dlna.cloned());
+    counts.register(&parts.metrics, parts.audit.clone(), announcer, dlna.clone());
+    let watched = Watched {
+        counts: counts.clone(),
+        audit: parts.audit.clone(),
+        refusals: parts.refusals.clone(),
+        rules: parts.rules.clone(),
+        dlna,
+    };
+    health.admin(parts.metrics.clone(), watched)
+}
+
+fn open_tls(
+    config: &Config,
+    interfaces: &Interfaces,
+    counts: &Counts,
+) -> Result<Option<Tls>, OpenError> {
     if config.https.listen.is_empty() {
         return Ok(None);
     }
-    Tls::open(&config.https, &config.server.data_dir(), interfaces).map(Some)
+    Tls::open(&config.https, &config.server.data_dir(), interfaces, counts).map(Some)
 }
 
 /// What answers behind all layers.
@@ -267,20 +347,24 @@ fn connect(config: &config::Upstream, reach: &Reach) -> Upstream {
 }
 
 /// Keeps the LAN in step with this host's own subnets, where that was asked for.
-fn follow_interfaces(config: &Config, policy: &LivePolicy, mut interfaces: Interfaces) {
+fn follow_interfaces(
+    config: &Config,
+    policy: &LivePolicy,
+    mut interfaces: Interfaces,
+) -> Option<JoinHandle<()>> {
     if !config.access.lan.follows_interfaces() {
-        return;
+        return None;
     }
     let (access, policy) = (config.access.clone(), policy.clone());
-    tokio::spawn(async move {
+    Some(tokio::spawn(async move {
         while let Some(update) = interfaces.changed().await {
             policy.replace(stack::policy(&access, &update.table));
         }
-    });
+    }))
 }
 
 /// Keeps proxies that are known by host name in step with their addresses.
-fn follow_names(config: &Config, rules: &LiveRules) {
+fn follow_names(config: &Config, rules: &LiveRules) -> JoinHandle<()> {
     let names = HostNames::new(config.proxies.known.clone(), rules.clone());
     tokio::spawn(names.run(|event| match event {
         NameEvent::Changed { name, added, removed } => {
@@ -300,5 +384,5 @@ fn follow_names(config: &Config, rules: &LiveRules) {
                 "a known proxy's addresses are too old: it is no proxy any more"
             );
         }
-    }));
+    }))
 }

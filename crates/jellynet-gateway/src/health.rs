@@ -6,10 +6,10 @@ use jellynet_access::Counters;
 use jellynet_admin::{Admin, Kind, Metrics, Part, Ready, Sample};
 use jellynet_bind::{Handle, OutcomeKind};
 use jellynet_upstream::{State, Upstream};
-use serde::Serialize;
 
 use crate::announce::Announcer;
 use crate::reach::Reach;
+use crate::status::{Status, Watched};
 use crate::tls::Tls;
 
 /// What is looked at; cheap to clone.
@@ -22,33 +22,11 @@ pub(crate) struct Health {
     pub(crate) tls: Option<Tls>,
 }
 
-/// What `/status.json` shows: no secret, and nothing that is not in the operator's hands.
-#[derive(Serialize)]
-struct Status {
-    version: &'static str,
-    listeners: Vec<String>,
-    upstreams: Vec<UpstreamStatus>,
-    discovery: Option<String>,
-    announced: Vec<String>,
-    certificates: Vec<String>,
-    acme: Vec<jellynet_tls::AcmeStatus>,
-}
-
-#[derive(Serialize)]
-struct UpstreamStatus {
-    url: String,
-    state: &'static str,
-    reason: Option<String>,
-    id: Option<String>,
-    name: Option<String>,
-    version: Option<String>,
-}
-
 impl Health {
     /// The administrator's service.
-    pub(crate) fn admin(&self, metrics: Metrics) -> Admin {
+    pub(crate) fn admin(&self, metrics: Metrics, watched: Watched) -> Admin {
         let (ready, status) = (self.clone(), self.clone());
-        Admin::new(metrics, move || ready.ready(), move || status.status())
+        Admin::new(metrics, move || ready.ready(), move || Status::new(&status, &watched))
     }
 
     /// Adds the metrics of everything that counts by itself.
@@ -104,14 +82,6 @@ impl Health {
         if let Some(tls) = &self.tls {
             tls.count(metrics);
         }
-        if let Some(announcer) = self.announcer.clone() {
-            metrics.add(
-                "jellynet_discovery_responses_total",
-                "Answers on 7359/udp.",
-                Kind::Counter,
-                move || vec![sample(vec![("protocol", "7359".to_owned())], announcer.answered())],
-            );
-        }
     }
 
     fn ready(&self) -> Ready {
@@ -147,30 +117,6 @@ impl Health {
             }
         };
         outcomes.map(part).collect()
-    }
-
-    fn status(&self) -> impl Serialize + use<> {
-        let upstreams = self.upstreams.iter().map(|upstream| {
-            let status = upstream.status().current();
-            let who = status.identity.as_deref();
-            UpstreamStatus {
-                url: upstream.config().url.to_string(),
-                state: status.state.as_str(),
-                id: who.map(|w| w.id.clone()),
-                name: who.map(|w| w.server_name.clone()),
-                version: who.map(|w| w.version.clone()),
-                reason: status.reason,
-            }
-        });
-        Status {
-            version: env!("CARGO_PKG_VERSION"),
-            listeners: self.listeners.outcomes().iter().map(ToString::to_string).collect(),
-            upstreams: upstreams.collect(),
-            discovery: self.announcer.as_ref().map(Announcer::status),
-            announced: self.reach.announced_by_interface(),
-            certificates: self.certificates(),
-            acme: self.tls.iter().flat_map(Tls::acme).collect(),
-        }
     }
 }
 

@@ -4,6 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use http::Uri;
 use jellynet_bind::{
     BindPlan, BoundAddr, Endpoint, Families, Handle, Listen, OutcomeKind, Request,
@@ -14,14 +15,19 @@ use jellynet_published::{Announced, Ask, Listener, Published};
 /// Everything that the answer depends on; cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Reach {
-    published: Arc<Published>,
+    published: Arc<ArcSwap<Published>>,
     interfaces: Interfaces,
     listeners: Handle,
 }
 
 impl Reach {
     pub(crate) fn new(published: Published, interfaces: Interfaces, listeners: Handle) -> Self {
-        Self { published: Arc::new(published), interfaces, listeners }
+        Self { published: Arc::new(ArcSwap::from_pointee(published)), interfaces, listeners }
+    }
+
+    /// Answers by other rules from now on.
+    pub(crate) fn publish(&self, published: Published) {
+        self.published.store(Arc::new(published));
     }
 
     /// The interfaces as they are now.
@@ -31,7 +37,7 @@ impl Reach {
 
     /// The URL for whoever asks in this way, and why that one.
     pub(crate) fn url(&self, ask: &Ask<'_>) -> Option<Announced> {
-        self.published.for_peer(ask, &self.interfaces(), &self.open())
+        self.published.load().for_peer(ask, &self.interfaces(), &self.open())
     }
 
     /// The URL for a client that asked by HTTP.
@@ -91,6 +97,22 @@ pub(crate) fn planned(
     let addresses = sockets.into_iter().filter_map(|socket| match socket.endpoint {
         Endpoint::Tcp(address) if socket.request < http.len() => Some(Listener::http(address)),
         Endpoint::Tcp(address) => Some(Listener::https(address)),
+        _ => None,
+    });
+    addresses.collect()
+}
+
+/// The addresses of those sockets.
+pub(crate) fn planned_addresses(
+    http: &[Listen],
+    https: &[Listen],
+    interfaces: &InterfaceTable,
+) -> Vec<SocketAddr> {
+    let requests: Vec<_> =
+        http.iter().chain(https).map(|one| Request::new(HTTP, one.clone())).collect();
+    let sockets = BindPlan::new(&requests, interfaces).sockets.into_iter();
+    let addresses = sockets.filter_map(|socket| match socket.endpoint {
+        Endpoint::Tcp(address) => Some(address),
         _ => None,
     });
     addresses.collect()

@@ -8,29 +8,43 @@
 //! in Jellyfin a blocked client still gets both. *ACME challenges* come before it, for an authority
 //! looks from anywhere, and nothing is to be had there but what it put there itself.
 
+use std::net::SocketAddr;
+
+use http::Request;
+use hyper::body::Incoming;
 use jellynet_access::{Access, AccessLayer, Counters, LivePolicy, Policy};
 use jellynet_admin::{AccessLog, Measure, MeasureLayer, Metrics};
 use jellynet_base_url::{BaseUrl, BaseUrlLayer, DefaultPath};
-use jellynet_forwarded::{AuditLog, Forwarded, ForwardedLayer, LiveRules, Rules};
-use jellynet_netif::InterfaceTable;
+use jellynet_forwarded::{AuditLog, Forwarded, ForwardedLayer, LiveRules, ProxySet, Rules};
+use jellynet_netif::{ClientAddr, InterfaceTable, PeerAddr, Provenance};
 use jellynet_tls::{
     Hsts, HstsLayer, HstsService, Http01, Http01Service, HttpsRedirectLayer, HttpsRedirectService,
     Timestamp,
 };
 use tower::ServiceBuilder;
-use tower::util::Either;
+use tower::util::{Either, MapRequest};
 
-use crate::app::{App, Content};
+use crate::app::{App, Content, is_health};
 use crate::config::{self, Config};
 use crate::dlna::{Describe, DescribeLayer, Dlna};
-use crate::reach::HTTP;
+use crate::names::Resolved;
+use crate::reach::{HTTP, HTTPS};
 use crate::root::{RootLayer, RootService};
 use crate::tls::Tls;
 
 /// What answers a request.
-pub(crate) type Stack = Forwarded<Measure<Challenged<Access<Offered<Described<Inner>>>>>>;
-/// What is behind the rooms that answer by themselves.
-type Inner = Redirected<Promised<BaseUrl<App>>>;
+pub(crate) type Stack = Forwarded<Measure<Challenged<MapRequest<Guarded, OwnHealth>>>>;
+/// What only those reach who may come in.
+type Guarded = Access<Offered<Described<Redirected<Promised<BaseUrl<App>>>>>>;
+/// See [`own_health`].
+type OwnHealth = fn(Request<Incoming>) -> Request<Incoming>;
+/// What answers, by listener: each counts as itself.
+#[derive(Clone)]
+pub(crate) struct Stacks {
+    pub(crate) http: Stack,
+    pub(crate) https: Stack,
+}
+
 /// With answers to ACME challenges, where that is asked for.
 type Challenged<S> = Either<Http01Service<S>, S>;
 /// With the root of the local CA, where there is one.
@@ -50,7 +64,6 @@ pub(crate) struct Parts {
     pub(crate) audit: AuditLog,
     pub(crate) refusals: Counters,
     pub(crate) metrics: Metrics,
-    log: AccessLog,
 }
 
 impl Parts {
@@ -61,15 +74,29 @@ impl Parts {
             audit: AuditLog::new(),
             refusals: Counters::default(),
             metrics: Metrics::new(env!("CARGO_PKG_VERSION")),
-            log: AccessLog::new(config.access_log, std::io::stdout()),
         }
     }
 
-    /// The layers around `app`.
-    pub(crate) fn stack(
+    /// What answers on each listener.
+    pub(crate) fn stacks(
         &self,
         config: &Config,
         app: App,
+        tls: Option<&Tls>,
+        dlna: Option<&Dlna>,
+    ) -> Stacks {
+        let log = AccessLog::new(config.access_log, std::io::stdout());
+        let stack = |listener, app| self.stack(listener, config, app, log.clone(), tls, dlna);
+        Stacks { http: stack(HTTP, app.clone()), https: stack(HTTPS, app) }
+    }
+
+    /// The layers around `app`, for what comes by the listener of this name.
+    fn stack(
+        &self,
+        listener: &str,
+        config: &Config,
+        app: App,
+        log: AccessLog,
         tls: Option<&Tls>,
         dlna: Option<&Dlna>,
     ) -> Stack {
@@ -80,8 +107,9 @@ impl Parts {
         };
         ServiceBuilder::new()
             .layer(ForwardedLayer::new(self.rules.clone()).with_audit(self.audit.clone()))
-            .layer(MeasureLayer::new(HTTP, self.metrics.listener(HTTP), self.log.clone()))
+            .layer(MeasureLayer::new(listener, self.metrics.listener(listener), log))
             .option_layer(tls.and_then(Tls::http01).as_ref().map(Http01::layer))
+            .map_request(own_health as OwnHealth)
             .layer(AccessLayer::new(self.policy.clone()).with_counters(self.refusals.clone()))
             .option_layer(tls.and_then(Tls::root).map(RootLayer::new))
             .option_layer(dlna.map(DescribeLayer::new))
@@ -90,6 +118,21 @@ impl Parts {
             .layer(BaseUrlLayer::new(config.base_url.router(first)))
             .service(app)
     }
+}
+
+/// A process that asks for `/health` by a Unix socket, and is no proxy that names a client, is one
+/// of this host: the file's mode let it in, and it learns nothing but a word.
+fn own_health(mut request: Request<Incoming>) -> Request<Incoming> {
+    let extensions = request.extensions();
+    if !matches!(extensions.get::<PeerAddr>(), Some(PeerAddr::Unix)) || !is_health(&request) {
+        return request;
+    }
+    let client = extensions.get::<ClientAddr>().map(|client| client.provenance);
+    if !matches!(client, Some(Provenance::Forwarded { .. })) {
+        let own = SocketAddr::from(([127, 0, 0, 1], 0));
+        request.extensions_mut().insert(ClientAddr::direct(own));
+    }
+    request
 }
 
 /// To HTTPS, at the port that clients use; `/health` stays for whoever watches.
@@ -112,7 +155,18 @@ fn hsts(config: &Config, tls: Option<&Tls>) -> Option<HstsLayer> {
 
 /// The rules of the walk; host names among the proxies count once they are resolved.
 pub(crate) fn rules(proxies: &config::Proxies) -> Rules {
-    Rules::new(proxies.known.to_set())
+    rules_of(proxies, proxies.known.to_set())
+}
+
+/// The same with what the host names resolve to.
+pub(crate) fn rules_with(proxies: &config::Proxies, resolved: &Resolved) -> Rules {
+    let addresses = |name: &str| resolved.get(name).map_or(&[][..], Vec::as_slice);
+    rules_of(proxies, proxies.known.to_set_with(addresses))
+}
+
+/// The same for proxies that are resolved already.
+pub(crate) fn rules_of(proxies: &config::Proxies, known: ProxySet) -> Rules {
+    Rules::new(known)
         .with_family(proxies.family)
         .with_limit(proxies.limit)
         .with_allowed_hosts(proxies.allowed_hosts.clone())

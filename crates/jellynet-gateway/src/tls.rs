@@ -24,6 +24,7 @@ use jellynet_tls::{
 };
 
 use crate::config::Https;
+use crate::counts::Counts;
 use crate::gateway::OpenError;
 
 /// HTTPS at work; cheap to clone.
@@ -42,6 +43,7 @@ impl Tls {
         config: &Https,
         data: &Path,
         interfaces: &Interfaces,
+        counts: &Counts,
     ) -> Result<Self, OpenError> {
         let store = IdentityStore::new(Loader::new(default_provider()));
         load_files(&store, config)?;
@@ -55,8 +57,9 @@ impl Tls {
         let acceptor = TlsAcceptor::new(&store, options).map_err(|error| {
             OpenError::Certificate { name: "tls".to_owned(), source: Box::new(error) }
         })?;
-        let watched = store.clone();
+        let (watched, counts) = (store.clone(), counts.clone());
         tokio::spawn(store.clone().watch(IdentityStore::WATCH_INTERVAL, move |event| {
+            counts.certificate(&event);
             tell(&event);
             local::retire_stand_in(&watched);
         }));
@@ -81,7 +84,7 @@ impl Tls {
     }
 
     /// How all the other certificates stand.
-    fn others(&self) -> Vec<Status> {
+    pub(crate) fn others(&self) -> Vec<Status> {
         let all = self.store.status(Timestamp::now());
         let acme = self.acme();
         all.into_iter().filter(|one| acme.iter().all(|acme| acme.identity != one.name)).collect()

@@ -1,6 +1,5 @@
 //! The command line.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -41,6 +40,9 @@ pub(crate) enum Verb {
     /// Says what would become of a request: who the client is, whether it may come in, where the
     /// path goes, which URL it is told, and why.
     Explain(ExplainArgs),
+    /// Looks at the configuration, at this host and at the server that runs on it, and says what to
+    /// do about what is wrong; exit code 3 if anything is.
+    Doctor(DoctorArgs),
     /// Asks the running server whether it is well: exit code 0 or 1. For Docker's HEALTHCHECK.
     Healthcheck(SettingsArgs),
     /// Looks at certificates, makes them, and turns them into another notation.
@@ -129,6 +131,15 @@ pub(crate) struct FormatArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+    /// How to print; JSON is one object at the end.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct DiscoverArgs {
     /// How long to wait for answers.
     #[arg(long, value_name = "TIME", default_value = "3s", value_parser = parse_duration)]
@@ -142,9 +153,9 @@ pub(crate) struct DiscoverArgs {
 pub(crate) struct ExplainArgs {
     #[command(flatten)]
     pub(crate) settings: SettingsArgs,
-    /// Who connects: the address that the server sees.
+    /// Who connects: the address that the server sees, such as `192.168.1.20` or `fe80::1%eth0`.
     #[arg(long, value_name = "ADDRESS", required_unless_present = "stdin")]
-    pub(crate) peer: Option<IpAddr>,
+    pub(crate) peer: Option<String>,
     /// The connection is TLS.
     #[arg(long)]
     pub(crate) tls: bool,

@@ -6,7 +6,10 @@ use jellynet_settings::Settings;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{Layer, fmt};
+use tracing_subscriber::{Layer, Registry, fmt, reload};
+
+/// Changes what is logged.
+pub(crate) type Filter = reload::Handle<Targets, Registry>;
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,8 +49,8 @@ impl Log {
         }
     }
 
-    /// Starts the log. A second call changes nothing.
-    pub(crate) fn start(self) {
+    /// Starts the log, and gives a handle to its filter.
+    pub(crate) fn start(self) -> Filter {
         let under_journal = std::env::var_os("JOURNAL_STREAM").is_some();
         let lines = fmt::layer().with_writer(std::io::stderr);
         let layer = match self.format {
@@ -56,6 +59,13 @@ impl Log {
             Format::Human if under_journal => lines.with_ansi(false).without_time().boxed(),
             Format::Human => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
         };
-        let _ = tracing_subscriber::registry().with(layer.with_filter(self.filter)).try_init();
+        let (filter, handle) = reload::Layer::new(self.filter);
+        let _ = tracing_subscriber::registry().with(layer.with_filter(filter)).try_init();
+        handle
+    }
+
+    /// Logs by this filter from now on.
+    pub(crate) fn replace(self, filter: &Filter) {
+        let _ = filter.reload(self.filter);
     }
 }

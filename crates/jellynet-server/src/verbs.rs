@@ -2,6 +2,7 @@
 
 mod cert;
 mod discover;
+mod doctor;
 mod explain;
 mod healthcheck;
 mod interfaces;
@@ -29,6 +30,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Verb::Check(args) => check(&sources::load(&args)?),
         Verb::Explain(args) => explain::run(&args)?,
         Verb::Healthcheck(args) => healthcheck::run(&args)?,
+        Verb::Doctor(args) => return doctor::run(&args),
         Verb::Discover(args) => discover::run(&args)?,
         Verb::Interfaces(args) => interfaces::run(&args)?,
     }

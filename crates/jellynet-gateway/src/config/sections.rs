@@ -79,7 +79,8 @@ pub(crate) struct Http {
 impl Http {
     pub(super) fn read(settings: &mut Settings) -> Self {
         let everywhere = || vec![Listen::Wildcard { families: Families::Both, port: 8096 }];
-        let listen = settings.list("http.listen", str::parse).filter(|l| !l.is_empty());
+        // An empty list never becomes "everywhere": it leaves HTTPS alone.
+        let listen = settings.list("http.listen", str::parse);
         let mut time =
             |key, default| settings.duration(key).unwrap_or_else(|| Duration::from_secs(default));
         Self {
@@ -148,6 +149,11 @@ impl BaseUrl {
             default_path: settings.parse("base_url.default_path", str::parse),
             in_place: settings.list("base_url.in_place", str::parse).unwrap_or_default(),
         }
+    }
+
+    /// Serves one more path with and without the base path.
+    pub(crate) fn serve_in_place(&mut self, path: &str) {
+        self.in_place.extend(path.parse::<InPlacePath>());
     }
 
     /// The router for an application whose own first page is `default_path`.
@@ -320,11 +326,16 @@ impl Discovery {
 #[derive(Clone, Debug)]
 pub(crate) struct Admin {
     pub(crate) listen: Vec<Listen>,
+    /// Whether `/metrics` answers on the public listeners too, to the LAN.
+    pub(crate) public_metrics: bool,
 }
 
 impl Admin {
     pub(super) fn read(settings: &mut Settings) -> Self {
-        Self { listen: settings.list("admin.listen", str::parse).unwrap_or_default() }
+        Self {
+            listen: settings.list("admin.listen", str::parse).unwrap_or_default(),
+            public_metrics: settings.bool("admin.public_metrics").unwrap_or(false),
+        }
     }
 }
 

@@ -174,6 +174,31 @@ fn the_health_check_asks_where_the_configuration_listens() {
 }
 
 #[test]
+fn the_health_check_reaches_servers_of_every_kind() {
+    let Some(host) = Namespace::new("jellynet-server") else { return };
+    let sockets = Folder::new();
+    let unix = format!("[http]\nlisten = ['unix:{}/http.sock']\n", sockets.path().display());
+    let refusing = "[access]\nremote = false\n";
+    for config in [
+        unix.clone(),
+        format!("{unix}{refusing}"),
+        format!("{unix}{refusing}[proxies]\nknown = ['unix']\n"),
+        format!("{unix}[proxies]\nknown = ['unix']\nprotocol = 'required'\n"),
+        "[http]\nlisten = []\n[https]\nlisten = ['*:8920']\n".to_owned(),
+        "[https]\nlisten = ['*:8920']\nredirect = true\n[base_url]\npath = '/tv'\n".to_owned(),
+        "[proxies]\nknown = ['127.0.0.1']\nprotocol = 'required'\n".to_owned(),
+        "[proxies]\nknown = ['127.0.0.1']\nfamily = 'forwarded'\n".to_owned(),
+    ] {
+        let server = Server::start(&host, &config);
+        let file = server.folder.path().join("jellynet.toml");
+        assert_eq!(healthcheck(&host, &file), (0, String::new()), "{config}");
+        server.process.terminate();
+        server.process.wait(SOON);
+        assert_eq!(healthcheck(&host, &file).0, 1, "{config}");
+    }
+}
+
+#[test]
 fn the_health_check_knows_one_failure_only() {
     let Some(host) = Namespace::new("jellynet-server") else { return };
     let server = Server::start(&host, "[[upstream]]\nurl = 'http://127.0.0.1:8097'\n");

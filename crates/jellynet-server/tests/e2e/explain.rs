@@ -127,7 +127,13 @@ fn every_bad_key_is_named() {
             json!({"peer": "8.8.8.8", "interfaces": [{"name": "a", "index": 1, "address": "x"}]}),
             json!({"error": {"key": "interfaces[0].address"}}),
         ),
-        ("an unknown field", json!({"peer": "8.8.8.8", "per": 1}), json!({"error": {"key": ""}})),
+        (
+            "an unknown field",
+            json!({"peer": "8.8.8.8", "per": 1}),
+            json!({"error": {"key": "per"}}),
+        ),
+        ("no peer", json!({"tls": true}), json!({"error": {"key": "peer"}})),
+        ("no zone", json!({"peer": "fe80::1%eth7"}), json!({"error": {"key": "peer"}})),
     ]);
 }
 
@@ -144,6 +150,48 @@ fn a_line_that_is_no_question_does_not_end_it() {
     ]);
     let errors: Vec<_> = answers.iter().map(|a| a["error"]["message"].is_string()).collect();
     assert_eq!(errors, [false, true, true, true, false], "{answers:?}");
+    assert!(answers.iter().all(|a| a["error"]["key"] != ""), "{answers:?}");
+}
+
+#[test]
+fn a_proxy_that_is_known_by_name_is_believed() {
+    let ask = |peer: &str, names: Value| {
+        json!({
+            "peer": peer, "names": names, "headers": [["X-Forwarded-For", "198.51.100.9"]],
+            "config": {"proxies": {"known": ["nginx.invalid", "localhost"]}},
+        })
+    };
+    check(vec![
+        (
+            "given",
+            ask("172.18.0.2", json!({"nginx.invalid": ["172.18.0.2"]})),
+            json!({"client": "198.51.100.9", "provenance": "forwarded"}),
+        ),
+        (
+            "of another address",
+            ask("172.18.0.3", json!({"nginx.invalid": ["172.18.0.2"]})),
+            json!({"client": "172.18.0.3", "audit": ["untrusted-peer"]}),
+        ),
+        ("resolved here", ask("127.0.0.1", json!({})), json!({"client": "198.51.100.9"})),
+        ("a name that is none", ask("172.18.0.2", json!({})), json!({"client": "172.18.0.2"})),
+    ]);
+}
+
+#[test]
+fn a_peer_may_have_a_zone() {
+    let interfaces = json!([
+        {"name": "eth0", "index": 2, "address": "192.168.1.10/24"},
+        {"name": "eth0", "index": 2, "address": "fe80::10/64"},
+        {"name": "eth1", "index": 3, "address": "10.9.0.10/24"},
+        {"name": "eth1", "index": 3, "address": "fe80::11/64"},
+    ]);
+    let ask = |peer: &str| json!({"peer": peer, "interfaces": interfaces});
+    let told = |url: &str| json!({"client": "fe80::7", "local": true, "published": {"url": url}});
+    check(vec![
+        ("by name", ask("fe80::7%eth0"), told("http://192.168.1.10:8096")),
+        ("by name, the other", ask("fe80::7%eth1"), told("http://10.9.0.10:8096")),
+        ("by index", ask("fe80::7%3"), told("http://10.9.0.10:8096")),
+    ]);
 }
 
 #[test]
