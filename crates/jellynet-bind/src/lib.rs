@@ -13,7 +13,8 @@
 //! 6. Each connection knows its peer, its local address and its listener's name, and counts as open
 //!    until it is dropped, wherever it has gone.
 //! 7. In `HttpServer` (feature `hyper`) a client that does nothing is closed in bounded time at
-//!    each step; a request that is being answered is never cut but by a drain's deadline.
+//!    each step, one that takes next to nothing of a response in the end too; a response that
+//!    moves is never cut but by a drain's deadline.
 //!
 //! ```
 //! use jellynet_bind::{BindPlan, Listen, Request};

@@ -8,6 +8,7 @@ mod http1;
 mod http2;
 mod io;
 mod options;
+mod pace;
 mod service;
 mod serving;
 mod sniff;
@@ -24,6 +25,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tower_service::Service;
 
 use self::drive::{Crowd, Limits};
+use self::pace::Pace;
 use crate::listeners::{Connection, Facts};
 
 pub use self::error::{ServeError, Served};
@@ -110,7 +112,16 @@ impl HttpServer {
 
     fn limits(&self, rests: bool) -> Limits {
         let options = self.options();
-        Limits { headers: options.headers, idle: options.idle, rest: rests.then_some(options.rest) }
+        Limits {
+            headers: options.headers,
+            idle: options.idle,
+            rest: rests.then_some(options.rest),
+            pace: Pace {
+                patience: options.send,
+                crowded: options.send_crowded,
+                rate: options.min_send_rate,
+            },
+        }
     }
 
     /// Serves an accepted connection until it ends; the future can be spawned as it is.

@@ -6,7 +6,9 @@ use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
 use jellynet_netif::{LocalAddr, PeerAddr};
@@ -87,6 +89,17 @@ impl AsFd for Connection {
     }
 }
 
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if self.permit.state.abort.load(Ordering::Relaxed)
+            && let Stream::Tcp(tcp) = &self.stream
+        {
+            // Where it fails, the connection ends in the ordinary way.
+            let _ = socket2::SockRef::from(tcp).set_linger(Some(Duration::ZERO));
+        }
+    }
+}
+
 impl Facts {
     /// Facts about a connection that another listener took.
     #[must_use]
@@ -123,6 +136,19 @@ impl Facts {
             Phase::Draining | Phase::Cut => Poll::Ready(()),
         })
         .await;
+    }
+
+    /// Whether connections are scarce.
+    #[cfg(feature = "hyper")]
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.0.home.as_ref().is_some_and(|(shared, _)| shared.is_crowded())
+    }
+
+    /// Lets the connection end with a reset when it is dropped, so that the kernel keeps nothing
+    /// of what its peer does not take.
+    #[cfg(feature = "hyper")]
+    pub(crate) fn abort(&self) {
+        self.0.abort.store(true, Ordering::Relaxed);
     }
 
     /// Registers the task that serves this connection, then tells how far a drain has come.

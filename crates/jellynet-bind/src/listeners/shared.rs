@@ -67,6 +67,8 @@ pub(super) struct ConnectionState {
     pub(super) reader: AtomicWaker,
     pub(super) writer: AtomicWaker,
     pub(super) server: AtomicWaker,
+    /// It ends with a reset.
+    pub(super) abort: AtomicBool,
 }
 
 impl ConnectionState {
@@ -82,6 +84,7 @@ impl ConnectionState {
             reader: AtomicWaker::new(),
             writer: AtomicWaker::new(),
             server: AtomicWaker::new(),
+            abort: AtomicBool::new(false),
         }
     }
 
@@ -213,6 +216,12 @@ impl Shared {
         self.full.store(true, Ordering::SeqCst);
         // One may have ended between the two lines above.
         self.open.load(Ordering::SeqCst) < self.limit
+    }
+
+    /// Whether three quarters of the places are taken.
+    #[cfg(feature = "hyper")]
+    pub(super) fn is_crowded(&self) -> bool {
+        self.open.load(Ordering::SeqCst) >= self.limit - self.limit / 4
     }
 
     pub(super) fn admit(

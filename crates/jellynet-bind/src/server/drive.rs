@@ -3,13 +3,14 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::activity::{Activity, Doing};
 use super::alarm::Alarm;
+use super::pace::{Pace, Stall, Verdict};
 use crate::listeners::{Facts, Phase};
 
 /// How long the other side of a connection that is told to end may take to agree.
@@ -32,7 +33,17 @@ pub(super) enum Driven {
     },
     HeadersTimeout,
     IdleTimeout,
+    SendTimeout,
     Cut,
+}
+
+/// What a drive waits for, besides its connection.
+enum Next {
+    /// Nothing: a request is being answered.
+    Never,
+    /// To look again whether the client takes what it asked for.
+    Look(Instant),
+    End(Instant, Driven),
 }
 
 /// For how long a connection may do what.
@@ -42,6 +53,7 @@ pub(super) struct Limits {
     pub(super) idle: Duration,
     /// After how much idle time the drive is interrupted.
     pub(super) rest: Option<Duration>,
+    pub(super) pace: Pace,
 }
 
 /// How many connections have HTTP state, busy or not.
@@ -79,6 +91,7 @@ pub(super) struct Drive<'a> {
     seen: Option<(Doing, u32)>,
     since: Instant,
     ending: Option<Instant>,
+    stall: Stall,
 }
 
 impl<'a> Drive<'a> {
@@ -98,6 +111,7 @@ impl<'a> Drive<'a> {
             seen: None,
             since: Instant::now(),
             ending: None,
+            stall: Stall::default(),
         }
     }
 
@@ -122,8 +136,13 @@ impl<'a> Drive<'a> {
                 connection.as_mut().finish();
                 continue;
             }
-            let Some((at, driven)) = self.deadline() else {
-                return Poll::Pending;
+            let (at, driven) = match self.deadline() {
+                Next::Never => return Poll::Pending,
+                Next::Look(at) => {
+                    ready!(self.alarm.poll(cx, at));
+                    continue;
+                }
+                Next::End(at, driven) => (at, driven),
             };
             let at_once = matches!(driven, Driven::Resting { .. }) && self.crowd.is_large();
             if !at_once && self.alarm.poll(cx, at).is_pending() {
@@ -139,12 +158,25 @@ impl<'a> Drive<'a> {
         }
     }
 
-    /// The next moment that ends this, and how; `None` while a request is being answered.
-    fn deadline(&mut self) -> Option<(Instant, Driven)> {
+    /// The next moment that ends this, and how.
+    fn deadline(&mut self) -> Next {
+        let taken = self.activity.waits_for_peer();
+        let crowded = || self.facts.is_crowded();
+        match self.stall.judge(taken, self.limits.pace, crowded) {
+            Some(Verdict::TooSlow) => {
+                self.facts.abort();
+                return Next::End(Instant::now(), Driven::SendTimeout);
+            }
+            Some(Verdict::Wait(at)) => {
+                self.seen = None;
+                return Next::Look(at);
+            }
+            None => {}
+        }
         let now = self.activity.now();
         if now.0 == Doing::Request {
-            self.seen = Some(now);
-            return None;
+            self.seen = None;
+            return Next::Never;
         }
         if self.seen != Some(now) {
             self.seen = Some(now);
@@ -152,15 +184,15 @@ impl<'a> Drive<'a> {
         }
         if let Some(ending) = self.ending {
             let since = ending.max(self.since);
-            return Some((since + FAREWELL, Driven::IdleTimeout));
+            return Next::End(since + FAREWELL, Driven::IdleTimeout);
         }
         let since = self.since;
-        Some(match (now.0, self.limits.rest) {
-            (Doing::Head, _) => (since + self.limits.headers, Driven::HeadersTimeout),
-            (_, Some(rest)) if rest < self.limits.idle && !self.activity.is_blocked() => {
-                (since + rest, Driven::Resting { since })
+        match (now.0, self.limits.rest) {
+            (Doing::Head, _) => Next::End(since + self.limits.headers, Driven::HeadersTimeout),
+            (_, Some(rest)) if rest < self.limits.idle => {
+                Next::End(since + rest, Driven::Resting { since })
             }
-            _ => (since + self.limits.idle, Driven::IdleTimeout),
-        })
+            _ => Next::End(since + self.limits.idle, Driven::IdleTimeout),
+        }
     }
 }

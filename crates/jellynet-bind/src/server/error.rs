@@ -15,6 +15,8 @@ pub enum Served {
     HeadersTimeout,
     /// The client asked nothing more in time.
     IdleTimeout,
+    /// The client took too little of its responses in time.
+    SendTimeout,
     /// The deadline of a drain passed.
     Cut,
 }

@@ -89,6 +89,7 @@ pub(super) fn closed(driven: Driven) -> Result<Served, ServeError> {
         Driven::Done(Err(error)) => Err(ServeError::Http(Box::new(error))),
         Driven::HeadersTimeout => Ok(Served::HeadersTimeout),
         Driven::IdleTimeout => Ok(Served::IdleTimeout),
+        Driven::SendTimeout => Ok(Served::SendTimeout),
         Driven::Cut => Ok(Served::Cut),
     }
 }

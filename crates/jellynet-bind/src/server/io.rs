@@ -58,7 +58,7 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Io<I> {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.activity.wrote(polled.is_pending());
+        self.activity.wrote(count(&polled));
         polled
     }
 
@@ -68,7 +68,7 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Io<I> {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.activity.wrote(polled.is_pending());
+        self.activity.wrote(count(&polled));
         polled
     }
 
@@ -85,5 +85,13 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Io<I> {
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// What a write took; `None` when it could not go on.
+fn count(polled: &Poll<io::Result<usize>>) -> Option<usize> {
+    match polled {
+        Poll::Ready(written) => Some(*written.as_ref().unwrap_or(&0)),
+        Poll::Pending => None,
     }
 }

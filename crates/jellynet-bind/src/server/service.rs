@@ -1,17 +1,19 @@
 //! The caller's service, with the facts of the connection on each request.
 
 use std::future::Future;
+use std::io::IoSlice;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use bytes::{Buf, Bytes};
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::activity::{Activity, Busy};
+use super::activity::{Activity, Busy, Held};
 use crate::listeners::Facts;
 
 /// A service that hyper calls.
@@ -82,7 +84,7 @@ where
                 StateProjection::Called { response } => {
                     let response = ready!(response.poll(cx))?;
                     let busy = this.busy.take();
-                    return Poll::Ready(Ok(response.map(|body| TrackedBody { body, _busy: busy })));
+                    return Poll::Ready(Ok(response.map(|body| TrackedBody { body, busy })));
                 }
             }
         }
@@ -90,23 +92,30 @@ where
 }
 
 pin_project! {
-    /// A response's body; the request is being answered until it is dropped.
+    /// A response's body; the request is being answered until it and all its pieces are dropped.
     pub(super) struct TrackedBody<B> {
         #[pin]
         body: B,
-        _busy: Option<Busy>,
+        busy: Option<Busy>,
     }
 }
 
 impl<B: Body> Body for TrackedBody<B> {
-    type Data = B::Data;
+    type Data = Piece<B::Data>;
     type Error = B::Error;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        self.project().body.poll_frame(cx)
+        let this = self.project();
+        let frame = ready!(this.body.poll_frame(cx));
+        let held = || this.busy.as_ref().map(Busy::hold);
+        Poll::Ready(
+            frame.map(|frame| {
+                frame.map(|frame| frame.map_data(|data| Piece { data, held: held() }))
+            }),
+        )
     }
 
     fn is_end_stream(&self) -> bool {
@@ -115,5 +124,45 @@ impl<B: Body> Body for TrackedBody<B> {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+/// A piece of a body, which tells how much of it has gone.
+#[derive(Debug)]
+pub(super) struct Piece<D> {
+    data: D,
+    held: Option<Held>,
+}
+
+impl<D> Piece<D> {
+    fn took(&self, count: usize) {
+        if let Some(held) = &self.held {
+            held.took(count);
+        }
+    }
+}
+
+impl<D: Buf> Buf for Piece<D> {
+    fn remaining(&self) -> usize {
+        self.data.remaining()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.data.chunk()
+    }
+
+    fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        self.data.chunks_vectored(slices)
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.data.advance(count);
+        self.took(count);
+    }
+
+    fn copy_to_bytes(&mut self, len: usize) -> Bytes {
+        let bytes = self.data.copy_to_bytes(len);
+        self.took(len);
+        bytes
     }
 }

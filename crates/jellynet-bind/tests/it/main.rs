@@ -18,6 +18,8 @@ mod http;
 mod namespaces;
 #[cfg(feature = "serde")]
 mod serde;
+#[cfg(feature = "hyper")]
+mod slow;
 #[cfg(feature = "os")]
 mod sockets;
 #[cfg(feature = "os")]
