@@ -1,6 +1,7 @@
 //! The body of a response, streamed from the upstream with back-pressure.
 
 pub(crate) mod framing;
+pub(crate) mod multiplexed;
 pub(crate) mod upload;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
 use self::framing::{Framing, FramingError, Step};
+use self::multiplexed::Multiplexed;
 use self::upload::UploadError;
 use crate::conn::Conn;
 use crate::counters::Gauge;
@@ -95,6 +97,7 @@ enum Kind {
     /// Nothing follows `front`.
     Whole,
     Stream(Box<Stream>),
+    Multiplexed(Box<Multiplexed>),
     Broken(Option<BodyError>),
 }
 
@@ -120,6 +123,15 @@ impl ResponseBody {
         Self {
             front: Bytes::new(),
             kind: Kind::Stream(Box::new(stream)),
+            held: None,
+            _flight: Some(flight),
+        }
+    }
+
+    pub(crate) fn multiplexed(body: Multiplexed, flight: Gauge) -> Self {
+        Self {
+            front: Bytes::new(),
+            kind: Kind::Multiplexed(Box::new(body)),
             held: None,
             _flight: Some(flight),
         }
@@ -160,7 +172,7 @@ impl fmt::Debug for ResponseBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match &self.kind {
             Kind::Whole => "whole",
-            Kind::Stream(_) => "stream",
+            Kind::Stream(_) | Kind::Multiplexed(_) => "stream",
             Kind::Broken(_) => "broken",
         };
         f.debug_struct("ResponseBody").field("kind", &kind).finish()
@@ -183,6 +195,7 @@ impl Body for ResponseBody {
         let frame = match &mut this.kind {
             Kind::Whole => None,
             Kind::Broken(error) => error.take().map(Err),
+            Kind::Multiplexed(body) => ready!(body.poll_frame(cx)),
             Kind::Stream(stream) => {
                 let frame = ready!(stream.poll_frame(cx));
                 if !matches!(frame, Some(Ok(_))) {
@@ -211,6 +224,7 @@ impl Body for ResponseBody {
             && match &self.kind {
                 Kind::Whole => true,
                 Kind::Stream(stream) => stream.conn.is_none(),
+                Kind::Multiplexed(body) => body.is_end_stream(),
                 Kind::Broken(error) => error.is_none(),
             }
     }
@@ -223,6 +237,7 @@ impl Body for ResponseBody {
                 _ if stream.conn.is_none() => Some(0),
                 Framing::Chunked(_) | Framing::Close => None,
             },
+            Kind::Multiplexed(body) => body.size_hint().exact(),
             Kind::Broken(_) => None,
         };
         let front = u64::try_from(self.front.len()).unwrap_or(u64::MAX);

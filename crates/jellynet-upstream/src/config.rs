@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
+use crate::tls::UpstreamTls;
 use crate::url::UpstreamUrl;
 
 /// Which `Host` the upstream is told.
@@ -25,6 +26,9 @@ pub enum HostPolicy {
 pub struct UpstreamConfig {
     /// Where it is.
     pub url: UpstreamUrl,
+    /// How it is spoken to at `https://`; of no use elsewhere. Without it, no connection there
+    /// succeeds. Default: none, since a library does not choose whom to believe.
+    pub tls: Option<UpstreamTls>,
     /// Which `Host` it is told. Default: the client's.
     pub host: HostPolicy,
     /// Longest wait for a connection, for each address of a name. Default: 5 s.
@@ -63,6 +67,7 @@ impl UpstreamConfig {
     pub fn new(url: UpstreamUrl) -> Self {
         Self {
             url,
+            tls: None,
             host: HostPolicy::default(),
             connect_timeout: Duration::from_secs(5),
             first_byte_timeout: Duration::from_secs(60),

@@ -13,7 +13,7 @@ impl Counter {
         Gauge(Arc::clone(&self.0))
     }
 
-    fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
 }

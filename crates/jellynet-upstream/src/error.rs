@@ -37,6 +37,26 @@ pub enum ForwardError {
         /// The limit.
         after: Duration,
     },
+    /// The upstream shows a certificate that is not believed.
+    #[error("the certificate of the upstream {name} {what}")]
+    Certificate {
+        /// Whose certificate was expected.
+        name: String,
+        /// What is wrong with it, and what to do.
+        what: &'static str,
+        /// What exactly.
+        #[source]
+        source: rustls::Error,
+    },
+    /// The upstream took the connection and did not speak TLS.
+    #[error("cannot speak TLS with the upstream at {address}")]
+    Tls {
+        /// The address.
+        address: String,
+        /// What went wrong.
+        #[source]
+        source: io::Error,
+    },
     /// The connection broke before the head of a response was there.
     #[error("the upstream closed the connection before it answered")]
     Closed {
@@ -44,6 +64,9 @@ pub enum ForwardError {
         #[source]
         source: Option<io::Error>,
     },
+    /// HTTP/2 broke off, or the upstream does not speak it.
+    #[error("the upstream broke off HTTP/2, or does not speak it without TLS")]
+    Multiplex(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// No response in time.
     #[error("the upstream did not answer within {after:?}")]
     FirstByteTimeout {
@@ -72,7 +95,7 @@ pub enum ForwardError {
 
 impl ForwardError {
     /// What the client is told: 503 while nothing answers there, 504 for a time-out, 502 for a
-    /// broken answer, 400 and 408 where the client is to blame.
+    /// broken answer or an upstream that cannot be believed, 400 and 408 where the client is to blame.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         match self {
@@ -80,16 +103,27 @@ impl ForwardError {
             Self::ConnectTimeout { .. } | Self::FirstByteTimeout { .. } => {
                 StatusCode::GATEWAY_TIMEOUT
             }
-            Self::Closed { .. } | Self::Response(_) => StatusCode::BAD_GATEWAY,
+            Self::Closed { .. }
+            | Self::Multiplex(_)
+            | Self::Certificate { .. }
+            | Self::Tls { .. }
+            | Self::Response(_) => StatusCode::BAD_GATEWAY,
             Self::Request { .. } | Self::ClientBody(_) => StatusCode::BAD_REQUEST,
             Self::ClientTimeout { .. } => StatusCode::REQUEST_TIMEOUT,
         }
     }
 
-    /// Whether nothing listens there (rather than that one exchange failed).
+    /// Whether nobody is there to speak with (rather than that one exchange failed).
     #[must_use]
     pub const fn is_down(&self) -> bool {
-        matches!(self, Self::Resolve { .. } | Self::Connect { .. } | Self::ConnectTimeout { .. })
+        matches!(
+            self,
+            Self::Resolve { .. }
+                | Self::Connect { .. }
+                | Self::ConnectTimeout { .. }
+                | Self::Certificate { .. }
+                | Self::Tls { .. }
+        )
     }
 }
 

@@ -151,6 +151,22 @@ impl Run<'_, '_> {
         upload: &mut Option<BoxUpload>,
         cx: &mut Context<'_>,
     ) -> Result<(), ForwardError> {
+        self.poll_write(conn, upload, cx)?;
+        // TLS may still hold what it took.
+        if self.write_error.is_none()
+            && let Poll::Ready(Err(error)) = Pin::new(&mut conn.io).poll_flush(cx)
+        {
+            self.write_error = Some(error);
+        }
+        Ok(())
+    }
+
+    fn poll_write(
+        &mut self,
+        conn: &mut Conn,
+        upload: &mut Option<BoxUpload>,
+        cx: &mut Context<'_>,
+    ) -> Result<(), ForwardError> {
         if self.write_error.is_some() {
             return Ok(());
         }

@@ -19,11 +19,13 @@
 //!    of an answer came, its body is untouched, and it is idempotent or was not sent at all.
 //! 6. Upgrades become tunnels with half-close and a time-out of their own.
 //! 7. A client that goes away takes its request with it: the connection to the upstream closes.
-//! 8. `Expect: 100-continue` is asked of the upstream; the body waits for its word.
+//! 8. `Expect: 100-continue` is asked of the upstream, and the body waits for its word, or for 1 s;
+//!    over HTTP/2 the body goes at once, and the field goes no further.
 //!
 //! | what happened | the client gets | counted as |
 //! | --- | --- | --- |
 //! | nothing listens, the name has no address | 503, `Retry-After` | down |
+//! | it does not speak TLS, or its certificate is not believed | 502 | down |
 //! | no connection or no head in time | 504 | failure |
 //! | the connection broke, the answer is malformed | 502 | failure |
 //! | the answer breaks off within its body | an incomplete message | – |
@@ -55,7 +57,10 @@
 //! * One [`Upstream`] is one server: [`Routes`] chooses among several, and balances nothing.
 //! * It does not send interim responses (103) on, since Rust's HTTP servers cannot.
 //! * It caches and compresses nothing.
-//! * It speaks HTTP/1.1 over TCP and Unix sockets to the upstream, not TLS or HTTP/2.
+//! * It speaks HTTP/2 to the upstream without TLS only, and upgrades nothing there: WebSockets go by
+//!   HTTP/1.1 to the same port.
+//! * It chooses no cryptography and trusts nobody: at `https://` that is the caller's
+//!   [`UpstreamTls`].
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -67,12 +72,17 @@ mod connect;
 mod counters;
 mod error;
 mod exchange;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod head;
 mod health;
 mod local_address;
+mod multiplex;
 mod paths;
 mod pool;
 mod routes;
+mod tls;
 mod tunnel;
 mod upstream;
 mod url;
@@ -84,6 +94,7 @@ pub use crate::counters::CounterSnapshot;
 pub use crate::error::{ForwardError, HeadFault, ResponseError};
 pub use crate::health::{Identity, ProbeConfig, State, Status, StatusWatch};
 pub use crate::routes::{RouteMatch, Routes};
+pub use crate::tls::{UpstreamTls, UpstreamTlsError};
 pub use crate::upstream::{ForwardFuture, Upstream};
 pub use crate::url::{ParseUpstreamUrlError, UpstreamUrl};
 

@@ -30,7 +30,7 @@ impl Pool {
     /// Takes the connection that was used last and is still good; drops the dead on the way.
     pub(crate) fn take(&self) -> Option<Conn> {
         loop {
-            let idle = self.lock().pop_back()?;
+            let mut idle = self.lock().pop_back()?;
             if idle.since.elapsed() < self.timeout && idle.conn.is_fresh() {
                 return Some(idle.conn);
             }
@@ -58,7 +58,7 @@ impl Pool {
     /// Drops what waited too long or was closed by the other end.
     pub(crate) fn prune(&self) {
         let timeout = self.timeout;
-        self.lock().retain(|idle| idle.since.elapsed() < timeout && idle.conn.is_fresh());
+        self.lock().retain_mut(|idle| idle.since.elapsed() < timeout && idle.conn.is_fresh());
     }
 
     pub(crate) fn clear(&self) {

@@ -14,6 +14,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 
 use crate::answer::answer;
+use crate::body::multiplexed::Multiplexed;
 use crate::body::upload::{Upload, UploadLength};
 use crate::body::{Patience, ResponseBody, Stream};
 use crate::config::UpstreamConfig;
@@ -22,14 +23,16 @@ use crate::connect::connect;
 use crate::counters::{CounterSnapshot, Counters, Gauge};
 use crate::error::ForwardError;
 use crate::exchange::{BoxUpload, Exchange, Failure};
-use crate::head::decode::ResponseHead;
+use crate::head::decode::{ResponseHead, is_bodyless};
 use crate::head::encode::{HeadOptions, RequestLength, encode};
 use crate::head::hop::has_token;
 use crate::health::{Health, StatusWatch};
 use crate::local_address::{LocalAddress, Published};
+use crate::multiplex::{Multiplex, Way};
 use crate::paths::unmap;
 use crate::pool::Pool;
 use crate::tunnel::tunnel;
+use crate::url::Scheme;
 
 /// A running media server, as a tower service: each request is handed to it without changing its
 /// meaning, and each response comes back as it is.
@@ -44,6 +47,7 @@ pub struct Upstream {
 struct Shared {
     config: UpstreamConfig,
     pool: Arc<Pool>,
+    multiplex: Multiplex,
     counters: Counters,
     health: Health,
     published: Option<LocalAddress>,
@@ -75,6 +79,7 @@ impl Upstream {
         Self {
             shared: Arc::new(Shared {
                 pool,
+                multiplex: Multiplex::default(),
                 counters: Counters::default(),
                 health: Health::default(),
                 published,
@@ -92,7 +97,8 @@ impl Upstream {
     /// What goes on now.
     #[must_use]
     pub fn counters(&self) -> CounterSnapshot {
-        self.shared.counters.snapshot(self.shared.pool.len())
+        let shared = &self.shared;
+        shared.counters.snapshot(shared.pool.len() + shared.multiplex.idle())
     }
 
     /// Follows whether the upstream is up, and who it is.
@@ -104,10 +110,12 @@ impl Upstream {
     /// Closes the connections that wait for the next request.
     pub fn close_idle(&self) {
         self.shared.pool.clear();
+        self.shared.multiplex.clear();
     }
 
     pub(crate) fn prune(&self) {
         self.shared.pool.prune();
+        self.shared.multiplex.prune(self.shared.config.idle_timeout);
     }
 
     pub(crate) fn health(&self) -> &Health {
@@ -174,6 +182,10 @@ impl Upstream {
             HeadOptions { length, upgrade: client.is_some(), plain: local_address.is_some() };
         let mut head = BytesMut::with_capacity(1024);
         encode(&mut head, &parts, &self.shared.config, options)?;
+        if self.shared.config.url.scheme() == Scheme::H2c && !options.upgrade {
+            let response = self.multiplex(&head, &parts.method, upload, flight).await?;
+            return Ok(told(response, local_address).await);
+        }
         let exchange = Exchange {
             head: &head,
             method: &parts.method,
@@ -189,10 +201,32 @@ impl Upstream {
             return Ok(self.switch(conn, head, client, flight));
         }
         let response = self.respond(conn, head, upload.take(), flight);
-        match local_address {
-            Some(url) => Ok(crate::local_address::rewrite(response, &url).await),
-            None => Ok(response),
-        }
+        Ok(told(response, local_address).await)
+    }
+
+    /// The same by HTTP/2, which takes care of the upload itself.
+    async fn multiplex(
+        &self,
+        head: &[u8],
+        method: &Method,
+        upload: &mut Option<BoxUpload>,
+        flight: Gauge,
+    ) -> Result<Response<ResponseBody>, ForwardError> {
+        let Shared { config, counters, health, multiplex, .. } = &*self.shared;
+        let way = Way { config, counters, health };
+        let (response, stream) = multiplex.exchange(way, head, method, upload).await?;
+        let (mut parts, body) = response.into_parts();
+        unmap(&mut parts.headers, &config.url);
+        let body = if is_bodyless(method, parts.status) {
+            ResponseBody::whole(bytes::Bytes::new(), Some(flight))
+        } else {
+            let body = Multiplexed::new(body, config.read_timeout, stream);
+            ResponseBody::multiplexed(body, flight)
+        };
+        let mut response = Response::new(body);
+        *response.status_mut() = parts.status;
+        *response.headers_mut() = parts.headers;
+        Ok(response)
     }
 
     /// Runs the exchange, first on kept connections, then on a new one.
@@ -359,6 +393,17 @@ fn take_upgrade(parts: &mut Parts) -> Option<OnUpgrade> {
         // `h2c` would change what the connection carries for good; it is between neighbours.
         && !has_token(&parts.headers, &header::UPGRADE, "h2c");
     if asked { parts.extensions.remove::<OnUpgrade>() } else { None }
+}
+
+/// The response with the URL that this client is to be told.
+async fn told(
+    response: Response<ResponseBody>,
+    local_address: Option<String>,
+) -> Response<ResponseBody> {
+    match local_address {
+        Some(url) => crate::local_address::rewrite(response, &url).await,
+        None => response,
+    }
 }
 
 /// The body with its length, as the upstream is told.

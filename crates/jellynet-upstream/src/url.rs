@@ -1,4 +1,4 @@
-//! Where a media server is: `http://127.0.0.1:8097`, `unix:/run/jellyfin.sock`.
+//! Where a media server is: `http://127.0.0.1:8097`, `https://media.lan`, `unix:/run/jellyfin.sock`.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -10,16 +10,53 @@ use std::str::FromStr;
 /// | written | means |
 /// | --- | --- |
 /// | `http://127.0.0.1:8097` | TCP; the port is 80 where none is written |
+/// | `https://media.lan:8920` | TLS on TCP; the port is 443 where none is written |
+/// | `h2c://127.0.0.1:8097` | HTTP/2 without TLS, by prior knowledge; WebSockets go by HTTP/1.1 to the same port |
 /// | `http://media.lan:8096/jellyfin` | the server lives below `/jellyfin`; the name is resolved anew for each connection |
 /// | `http://[fd00::5]:8096` | IPv6 |
 /// | `unix:/run/jellyfin.sock` | a Unix socket |
 /// | `unix:/run/jellyfin.sock:/jellyfin` | a Unix socket, the server below `/jellyfin` |
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct UpstreamUrl {
+    scheme: Scheme,
     target: Target,
     authority: Box<str>,
     /// Empty, or `/a/b`.
     path: Box<str>,
+}
+
+/// How an upstream is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Scheme {
+    Http,
+    Https,
+    H2c,
+}
+
+impl Scheme {
+    const ALL: [Self; 3] = [Self::Http, Self::Https, Self::H2c];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+            Self::H2c => "h2c",
+        }
+    }
+
+    const fn port(self) -> u16 {
+        match self {
+            Self::Http | Self::H2c => 80,
+            Self::Https => 443,
+        }
+    }
+
+    /// Takes `scheme://` off a URL.
+    fn strip(value: &str) -> Option<(Self, &str)> {
+        let (scheme, rest) = value.split_once("://")?;
+        let known = Self::ALL.into_iter().find(|one| one.as_str().eq_ignore_ascii_case(scheme));
+        known.map(|known| (known, rest))
+    }
 }
 
 /// What to connect to.
@@ -31,6 +68,18 @@ pub(crate) enum Target {
 }
 
 impl UpstreamUrl {
+    pub(crate) const fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// Whether connections are made with TLS, so that [`UpstreamConfig::tls`] is needed.
+    ///
+    /// [`UpstreamConfig::tls`]: crate::UpstreamConfig::tls
+    #[must_use]
+    pub const fn is_https(&self) -> bool {
+        matches!(self.scheme, Scheme::Https)
+    }
+
     pub(crate) const fn target(&self) -> &Target {
         &self.target
     }
@@ -54,7 +103,7 @@ impl fmt::Display for UpstreamUrl {
             Target::Unix(socket) if self.path.is_empty() => write!(f, "unix:{}", socket.display()),
             Target::Unix(socket) => write!(f, "unix:{}:{}", socket.display(), self.path),
             Target::Ip(..) | Target::Name(..) => {
-                write!(f, "http://{}{}", self.authority, self.path)
+                write!(f, "{}://{}{}", self.scheme.as_str(), self.authority, self.path)
             }
         }
     }
@@ -64,8 +113,11 @@ impl fmt::Display for UpstreamUrl {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseUpstreamUrlError {
-    /// The scheme is not `http` or `unix`.
-    #[error("upstream `{value}` does not begin with `http://` or `unix:`: write `http://{hint}`")]
+    /// The scheme is not known.
+    #[error(
+        "upstream `{value}` does not begin with `http://`, `https://`, `h2c://` or `unix:`: write \
+         `http://{hint}`"
+    )]
     Scheme {
         /// What was written.
         value: String,
@@ -108,7 +160,7 @@ impl FromStr for UpstreamUrl {
         if let Some(socket) = value.strip_prefix("unix:") {
             return unix(value, socket);
         }
-        let Some(rest) = strip_scheme(value) else {
+        let Some((scheme, rest)) = Scheme::strip(value) else {
             let hint = value.split_once("://").map_or(value, |(_, rest)| rest);
             return Err(ParseUpstreamUrlError::Scheme {
                 value: value.to_owned(),
@@ -118,7 +170,7 @@ impl FromStr for UpstreamUrl {
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         if let Some((_, host)) = authority.rsplit_once('@') {
             return Err(ParseUpstreamUrlError::Superfluous {
-                value: format!("http://{host}{path}"),
+                value: format!("{}://{host}{path}", scheme.as_str()),
                 what: "a user name",
             });
         }
@@ -128,16 +180,11 @@ impl FromStr for UpstreamUrl {
                 what: "a query or fragment",
             });
         }
-        let target = target(authority)
+        let target = target(authority, scheme.port())
             .ok_or_else(|| ParseUpstreamUrlError::Authority { value: value.to_owned() })?;
-        Ok(Self { target, authority: authority.into(), path: plain_path(path)?.into() })
+        let (authority, path) = (authority.into(), plain_path(path)?.into());
+        Ok(Self { scheme, target, authority, path })
     }
-}
-
-fn strip_scheme(value: &str) -> Option<&str> {
-    const SCHEME: &str = "http://";
-    let head = value.get(..SCHEME.len())?;
-    head.eq_ignore_ascii_case(SCHEME).then(|| value.get(SCHEME.len()..)).flatten()
 }
 
 fn unix(value: &str, socket: &str) -> Result<UpstreamUrl, ParseUpstreamUrlError> {
@@ -147,13 +194,14 @@ fn unix(value: &str, socket: &str) -> Result<UpstreamUrl, ParseUpstreamUrlError>
         return Err(ParseUpstreamUrlError::Socket { value: value.to_owned() });
     }
     Ok(UpstreamUrl {
+        scheme: Scheme::Http,
         target: Target::Unix(socket.into()),
         authority: "localhost".into(),
         path: plain_path(path)?.into(),
     })
 }
 
-fn target(authority: &str) -> Option<Target> {
+fn target(authority: &str, port: u16) -> Option<Target> {
     let uri: http::uri::Authority = authority.parse().ok()?;
     let port = match authority.rsplit_once(':') {
         Some((_, digits)) if !authority.ends_with(']') => {
@@ -161,7 +209,7 @@ fn target(authority: &str) -> Option<Target> {
             let digits = digits.bytes().all(|byte| byte.is_ascii_digit()).then_some(digits)?;
             digits.parse().ok().filter(|&port| port != 0)?
         }
-        _ => 80,
+        _ => port,
     };
     let host = uri.host();
     let bare = host.trim_start_matches('[').trim_end_matches(']');
@@ -192,6 +240,8 @@ mod tests {
         for (written, shown, authority, path) in [
             ("http://127.0.0.1:8097", "http://127.0.0.1:8097", "127.0.0.1:8097", ""),
             ("HTTP://media.lan/", "http://media.lan", "media.lan", ""),
+            ("https://media.lan/tv", "https://media.lan/tv", "media.lan", "/tv"),
+            ("H2C://10.0.0.5:8097", "h2c://10.0.0.5:8097", "10.0.0.5:8097", ""),
             ("http://[fd00::5]:8096/a/b/", "http://[fd00::5]:8096/a/b", "[fd00::5]:8096", "/a/b"),
             ("unix:/run/x.sock", "unix:/run/x.sock", "localhost", ""),
             ("unix:/run/x.sock:/tv", "unix:/run/x.sock:/tv", "localhost", "/tv"),
@@ -203,15 +253,25 @@ mod tests {
     }
 
     #[test]
+    fn each_scheme_has_its_port() {
+        for (written, port) in
+            [("http://a", 80), ("https://a", 443), ("h2c://a", 80), ("https://a:1", 1)]
+        {
+            let url: UpstreamUrl = written.parse().unwrap();
+            assert_eq!(*url.target(), Target::Name("a".into(), port), "{written}");
+        }
+    }
+
+    #[test]
     fn a_bad_url_says_what_to_write() {
         for (written, message) in [
             (
                 "127.0.0.1:8097",
-                "upstream `127.0.0.1:8097` does not begin with `http://` or `unix:`: write `http://127.0.0.1:8097`",
+                "upstream `127.0.0.1:8097` does not begin with `http://`, `https://`, `h2c://` or `unix:`: write `http://127.0.0.1:8097`",
             ),
             (
-                "https://media.lan",
-                "upstream `https://media.lan` does not begin with `http://` or `unix:`: write `http://media.lan`",
+                "ftp://media.lan",
+                "upstream `ftp://media.lan` does not begin with `http://`, `https://`, `h2c://` or `unix:`: write `http://media.lan`",
             ),
             (
                 "http://media.lan:+80",
@@ -225,6 +285,7 @@ mod tests {
                 "http://me:secret@media.lan/x",
                 "upstream `http://media.lan/x` has a user name: leave it out",
             ),
+            ("https://me@media.lan", "upstream `https://media.lan` has a user name: leave it out"),
             ("http://a/?b", "upstream `http://a/?b` has a query or fragment: leave it out"),
             (
                 "http://a/b/../c",

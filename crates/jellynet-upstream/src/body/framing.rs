@@ -108,7 +108,7 @@ fn take(buffer: &mut BytesMut, left: &mut u64) -> Option<Bytes> {
 /// Reads `size [; extension] CRLF`: hexadecimal digits only, at most 16, no bare LF, no bare CR.
 fn chunk_size(buffer: &mut BytesMut) -> Result<Option<u64>, FramingError> {
     let Some(end) = buffer.iter().position(|&byte| byte == b'\n') else {
-        if buffer.len() > MAX_SIZE_LINE {
+        if buffer.len() > MAX_SIZE_LINE + 1 {
             return Err(FramingError::ChunkSize);
         }
         return Ok(None);
@@ -141,9 +141,9 @@ fn trailers(buffer: &mut BytesMut) -> Result<Option<HeaderMap>, FramingError> {
     }
     let mut fields = [httparse::EMPTY_HEADER; MAX_TRAILER_FIELDS];
     let (len, fields) = match httparse::parse_headers(buffer, &mut fields) {
-        Ok(httparse::Status::Complete(complete)) => complete,
+        Ok(httparse::Status::Complete(complete)) if complete.0 <= MAX_TRAILERS => complete,
         Ok(httparse::Status::Partial) if buffer.len() <= MAX_TRAILERS => return Ok(None),
-        Ok(httparse::Status::Partial) | Err(_) => return Err(FramingError::Trailers),
+        Ok(_) | Err(_) => return Err(FramingError::Trailers),
     };
     let mut map = HeaderMap::with_capacity(fields.len());
     for field in fields {

@@ -5,9 +5,9 @@ use std::io::{self, IoSlice, Write as _};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, BufMut, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http::HeaderMap;
-use http_body::Body;
+use http_body::{Body, Frame};
 use pin_project_lite::pin_project;
 use tokio::io::AsyncWrite;
 
@@ -44,7 +44,20 @@ pub(crate) trait Drive: Send {
 
     /// How many bytes the upstream took, and for whom the rest waits.
     fn progress(&self) -> (u64, Waiting);
+
+    /// The next piece of the body as it is, for a protocol with framing of its own; fields that
+    /// may not trail are left out.
+    fn poll_piece(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Box<dyn StdError + Send + Sync>>>>;
+
+    /// How many bytes are still to come, if that is known.
+    fn left(&self) -> Option<u64>;
 }
+
+const LONG: &str = "the body is longer than its content-length";
+const SHORT: &str = "the body is shorter than its content-length";
 
 /// How the body is delimited on its way out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,8 +113,10 @@ where
         loop {
             ready!(self.as_mut().poll_flush(io, cx)).map_err(UploadError::Upstream)?;
             let this = self.as_mut().project();
+            // TLS may still hold what it took.
+            let flushed = Pin::new(&mut *io).poll_flush(cx).map_err(UploadError::Upstream)?;
             if *this.ended {
-                return Poll::Ready(Ok(()));
+                return flushed.map(Ok);
             }
             *this.waiting = Waiting::Client;
             let frame = match ready!(this.body.poll_frame(cx)) {
@@ -149,6 +164,28 @@ where
     fn progress(&self) -> (u64, Waiting) {
         (self.sent, self.waiting)
     }
+
+    fn poll_piece(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Box<dyn StdError + Send + Sync>>>> {
+        let this = self.project();
+        Poll::Ready(match ready!(this.body.poll_frame(cx)) {
+            Some(Ok(frame)) => Some(piece(frame, this.length)),
+            Some(Err(error)) => Some(Err(error.into())),
+            None => match this.length {
+                UploadLength::Exact(left) if *left > 0 => Some(Err(SHORT.into())),
+                UploadLength::Exact(_) | UploadLength::Chunked => None,
+            },
+        })
+    }
+
+    fn left(&self) -> Option<u64> {
+        match self.length {
+            UploadLength::Exact(left) => Some(left),
+            UploadLength::Chunked => None,
+        }
+    }
 }
 
 impl<B: Body> Upload<B> {
@@ -183,6 +220,29 @@ impl<B: Body> Upload<B> {
     }
 }
 
+/// A frame with nothing in it that may not be passed on.
+fn piece<D: Buf>(
+    frame: Frame<D>,
+    length: &mut UploadLength,
+) -> Result<Frame<Bytes>, Box<dyn StdError + Send + Sync>> {
+    let frame = frame.map_data(|mut data| data.copy_to_bytes(data.remaining()));
+    match frame.into_trailers() {
+        Ok(trailers) => {
+            let fields = trailers.iter().filter(|(name, _)| may_trail(name));
+            let kept: HeaderMap = fields.map(|(name, v)| (name.clone(), v.clone())).collect();
+            Ok(Frame::trailers(kept))
+        }
+        Err(frame) => {
+            let len = frame.data_ref().map_or(0, Bytes::len);
+            if let UploadLength::Exact(left) = length {
+                let len = u64::try_from(len).unwrap_or(u64::MAX);
+                *left = left.checked_sub(len).ok_or(LONG)?;
+            }
+            Ok(frame)
+        }
+    }
+}
+
 /// Writes what stands before `len` bytes of data, and gives what stands behind.
 fn begin(
     frame: &mut BytesMut,
@@ -192,9 +252,7 @@ fn begin(
     match length {
         UploadLength::Exact(left) => {
             let len = u64::try_from(len).unwrap_or(u64::MAX);
-            *left = left
-                .checked_sub(len)
-                .ok_or_else(|| client("the body is longer than its content-length"))?;
+            *left = left.checked_sub(len).ok_or_else(|| client(LONG))?;
             Ok(b"")
         }
         UploadLength::Chunked => {
@@ -213,7 +271,7 @@ fn finish(
 ) -> Result<(), UploadError> {
     match length {
         UploadLength::Exact(0) => Ok(()),
-        UploadLength::Exact(_) => Err(client("the body is shorter than its content-length")),
+        UploadLength::Exact(_) => Err(client(SHORT)),
         UploadLength::Chunked => {
             frame.extend_from_slice(b"0\r\n");
             for (name, value) in trailers.into_iter().flatten() {

@@ -32,9 +32,9 @@ pub(crate) fn decode(
     let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
     let mut response = httparse::Response::new(&mut fields);
     let len = match response.parse(buffer) {
-        Ok(httparse::Status::Complete(len)) => len,
+        Ok(httparse::Status::Complete(len)) if len <= MAX_HEAD => len,
         Ok(httparse::Status::Partial) if buffer.len() <= MAX_HEAD => return Ok(None),
-        Ok(httparse::Status::Partial) | Err(httparse::Error::TooManyHeaders) => {
+        Ok(_) | Err(httparse::Error::TooManyHeaders) => {
             return Err(ResponseError::TooLarge);
         }
         Err(httparse::Error::Version) => return Err(ResponseError::Version),
@@ -96,11 +96,8 @@ fn finish(
     if status == StatusCode::SWITCHING_PROTOCOLS && !upgrade {
         return Err(ResponseError::UnaskedUpgrade);
     }
-    let bodyless = *method == Method::HEAD
-        || status.is_informational()
-        || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     let framing = match length {
-        _ if bodyless => Framing::EMPTY,
+        _ if is_bodyless(method, status) => Framing::EMPTY,
         _ if coded => Framing::Chunked(Chunk::Size),
         Some(length) => Framing::Length(length),
         None => Framing::Close,
@@ -112,6 +109,13 @@ fn finish(
     strip_hop_by_hop(&mut headers, status);
     let keep_alive = !matches!(framing, Framing::Close) && !close && (is_1_1 || open);
     Ok(ResponseHead { status, headers, framing, keep_alive })
+}
+
+/// Whether a response has no body, whatever its fields say (RFC 9110 § 6.4.1).
+pub(crate) fn is_bodyless(method: &Method, status: StatusCode) -> bool {
+    *method == Method::HEAD
+        || status.is_informational()
+        || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }
 
 /// The length, if any; several equal ones become one (RFC 9112 § 6.3 rule 5).
@@ -194,6 +198,15 @@ mod tests {
         assert!(matches!(head.framing, Framing::Length(5)));
         assert_eq!(head.headers["x-empty"], "");
         assert_eq!(head.headers.get_all("set-cookie").iter().count(), 2);
+    }
+
+    #[test]
+    fn a_head_that_comes_at_once_may_be_no_longer() {
+        for (len, fits) in [(MAX_HEAD / 2, true), (MAX_HEAD, false)] {
+            let text = format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(len));
+            let head = read(&text).map(|head| head.is_some());
+            assert_eq!(head, if fits { Ok(true) } else { Err(ResponseError::TooLarge) });
+        }
     }
 
     proptest::proptest! {

@@ -1,6 +1,7 @@
 //! A real nginx behind, real clients in front.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -11,10 +12,12 @@ use tokio::net::TcpListener;
 
 use crate::stage::{Gateway, config};
 
-/// nginx that serves a folder, on TCP and on a Unix socket; ends with its handle.
-struct Nginx {
-    address: std::net::SocketAddr,
-    folder: PathBuf,
+/// nginx that serves a folder, on TCP, on a Unix socket, and by HTTP/2 without TLS; ends with its
+/// handle.
+pub(crate) struct Nginx {
+    pub(crate) address: SocketAddr,
+    h2c: SocketAddr,
+    pub(crate) folder: PathBuf,
     _process: Process,
 }
 
@@ -25,13 +28,17 @@ impl Drop for Nginx {
 }
 
 async fn nginx(name: &str) -> Option<Nginx> {
+    nginx_with(name, |_| String::new()).await
+}
+
+/// The same with another server, which is written for the folder.
+pub(crate) async fn nginx_with(name: &str, server: impl FnOnce(&Path) -> String) -> Option<Nginx> {
     let program = peer::find_with("nginx", &["-v"])?;
     let folder =
         std::env::temp_dir().join(format!("jellynet-upstream-{}-{name}", std::process::id()));
     fs::create_dir_all(folder.join("www")).unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    let (address, h2c) = (free().await, free().await);
+    let server = server(&folder);
     let here = folder.display();
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|kind| format!("{kind}_temp_path {here}/{kind};\n"))
@@ -44,6 +51,8 @@ async fn nginx(name: &str) -> Option<Nginx> {
              listen {address}; listen unix:{here}/socket; root {here}/www;
              location /put/ {{ proxy_pass http://unix:{here}/sink; }}
            }}
+           server {{ listen {h2c} http2; root {here}/www; }}
+           {server}
            server {{ listen unix:{here}/sink; location / {{ return 200 \"took $content_length\"; }} }}
          }}"
     );
@@ -53,7 +62,12 @@ async fn nginx(name: &str) -> Option<Nginx> {
     command.arg(folder.join("conf"));
     let process = Process::spawn(command);
     peer::wait_for_port(address, Duration::from_secs(10));
-    Some(Nginx { address, folder, _process: process })
+    Some(Nginx { address, h2c, folder, _process: process })
+}
+
+/// An address on which nothing listens.
+pub(crate) async fn free() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }
 
 fn curl(program: &Program, arguments: &[&str]) -> Vec<u8> {
@@ -106,9 +120,18 @@ async fn every_answer_is_the_same_as_without_the_gateway() {
         noise(&nginx.folder.join("www").join(name), len);
     }
     fs::write(nginx.folder.join("www/text.txt"), "word ".repeat(5000)).unwrap();
-    let gateway = Gateway::to(nginx.address).await;
-    let (near, far) = (format!("http://{}", gateway.address), format!("http://{}", nginx.address));
-    let host = format!("Host: {}", nginx.address);
+    for url in [format!("http://{}", nginx.address), format!("h2c://{}", nginx.h2c)] {
+        let gateway = Gateway::with(Upstream::new(UpstreamConfig::new(url.parse().unwrap()))).await;
+        same_as_without(&gateway, nginx.address, &program).await;
+        gateway.quiet().await;
+    }
+}
+
+/// Asks everything twice: through the gateway, and nginx itself.
+async fn same_as_without(gateway: &Gateway, nginx: SocketAddr, program: &Program) {
+    let (near, far) = (format!("http://{}", gateway.address), format!("http://{nginx}"));
+    let host = format!("Host: {nginx}");
+    let program = program.clone();
     blocking(move || {
         for protocol in ["--http1.1", "--http2-prior-knowledge"] {
             for arguments in [
@@ -142,7 +165,6 @@ async fn every_answer_is_the_same_as_without_the_gateway() {
     })
     .await
     .unwrap();
-    gateway.quiet().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -208,7 +230,7 @@ async fn a_real_websocket_client_and_server_notice_nothing() {
         let timeout = Duration::from_secs(20);
         move || (server.wait_for_line("listening ", timeout), server)
     });
-    let (line, _server) = line.await.unwrap();
+    let (line, server) = line.await.unwrap();
     let address = line.rsplit(' ').next().unwrap().trim().parse().unwrap();
     let gateway = Gateway::with(Upstream::new(config(address))).await;
     let near = format!("ws://{}/socket?api_key=x", gateway.address);
@@ -219,4 +241,9 @@ async fn a_real_websocket_client_and_server_notice_nothing() {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && told.contains("all done"), "{told}{errors}");
     assert_eq!(gateway.quiet().await.connections, 0);
+    // What the client said when it closed, the server has heard.
+    for code in [1000, 1001, 1003, 1008, 1009, 1011, 3000, 4321, 4999] {
+        let said = format!("closed {code} {}", "\u{fc}".repeat(60));
+        assert!(server.output().contains(&said), "{said} is not in\n{}", server.output());
+    }
 }

@@ -1,0 +1,196 @@
+//! HTTP/2 without TLS, by prior knowledge (RFC 9113 § 3.3): one connection for all requests.
+
+mod request;
+mod watch;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use http::{Method, Request, Response};
+use hyper::body::Incoming;
+use hyper::client::conn::TrySendError;
+use hyper::client::conn::http2::{Builder, SendRequest};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::time::Instant;
+
+use self::request::request;
+use self::watch::{UploadBody, Watched};
+use crate::config::UpstreamConfig;
+use crate::connect::connect;
+use crate::counters::{Counter, Counters, Gauge};
+use crate::error::ForwardError;
+use crate::exchange::BoxUpload;
+use crate::health::Health;
+
+/// How much of one response is on its way at most while its client does not read.
+const STREAM_WINDOW: u32 = 256 * 1024;
+/// Never what holds a stream up: each has its own window.
+const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
+const MAX_HEAD: u32 = 64 * 1024;
+const PING: Duration = Duration::from_secs(30);
+const PONG: Duration = Duration::from_secs(20);
+
+/// The connection of an upstream, made when it is needed.
+#[derive(Debug, Default)]
+pub(crate) struct Multiplex {
+    link: Mutex<Option<Link>>,
+    streams: Counter,
+}
+
+#[derive(Debug)]
+struct Link {
+    sender: SendRequest<UploadBody>,
+    used: Instant,
+}
+
+/// Where a request goes, and what is told of it.
+pub(crate) struct Way<'u> {
+    pub(crate) config: &'u UpstreamConfig,
+    pub(crate) counters: &'u Counters,
+    pub(crate) health: &'u Health,
+}
+
+/// An attempt that failed.
+struct Attempt {
+    error: ForwardError,
+    /// The request, if not a byte of it was sent.
+    unsent: Option<Box<Request<UploadBody>>>,
+}
+
+impl Multiplex {
+    /// Sends a request and waits for the head of its response; the upload goes on beside it, and
+    /// is taken only when there is a connection for it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future resets the stream.
+    pub(crate) async fn exchange(
+        &self,
+        way: Way<'_>,
+        head: &[u8],
+        method: &Method,
+        upload: &mut Option<BoxUpload>,
+    ) -> Result<(Response<Incoming>, Gauge), ForwardError> {
+        let stream = self.streams.enter();
+        let request = request(head, ())?;
+        let (mut sender, mut kept) = self.sender(&way).await?;
+        let has_body = upload.is_some();
+        let (body, watched) = UploadBody::new(upload.take());
+        let mut request = request.map(|()| body);
+        loop {
+            let again = (kept && !has_body && method.is_idempotent()).then(|| copy(&request));
+            match send(sender, request, &watched, way.config).await {
+                Ok(response) => return Ok((response, stream)),
+                // A connection that was kept may have been closing: as with HTTP/1.1, what did not
+                // go out, or is harmless to repeat, goes out again.
+                Err(Attempt { error, unsent }) => {
+                    let unsent = unsent.filter(|_| kept).map(|request| *request);
+                    let broke = matches!(error, ForwardError::Multiplex(_));
+                    request = unsent.or(again.filter(|_| broke)).ok_or(error)?;
+                    self.drop_closed();
+                    way.counters.retry();
+                    (sender, kept) = self.sender(&way).await?;
+                }
+            }
+        }
+    }
+
+    /// The connection that is there, or a new one; and whether it was there before.
+    async fn sender(&self, way: &Way<'_>) -> Result<(SendRequest<UploadBody>, bool), ForwardError> {
+        if let Some(sender) = self.kept() {
+            return Ok((sender, true));
+        }
+        let io = connect(way.config).await.inspect_err(|error| way.health.connect_failed(error))?;
+        way.health.connected();
+        let (sender, connection) = Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_header_list_size(MAX_HEAD)
+            .keep_alive_interval(PING)
+            .keep_alive_timeout(PONG)
+            .handshake(TokioIo::new(io))
+            .await
+            .map_err(|error| ForwardError::Multiplex(error.into()))?;
+        let open = way.counters.connections.enter();
+        tokio::spawn(async move {
+            let _open = open;
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "connection to the upstream broke");
+            }
+        });
+        *self.lock() = Some(Link { sender: sender.clone(), used: Instant::now() });
+        Ok((sender, false))
+    }
+
+    fn kept(&self) -> Option<SendRequest<UploadBody>> {
+        let mut link = self.lock();
+        let link = link.as_mut().filter(|link| !link.sender.is_closed())?;
+        link.used = Instant::now();
+        Some(link.sender.clone())
+    }
+
+    fn drop_closed(&self) {
+        let mut link = self.lock();
+        if link.as_ref().is_some_and(|link| link.sender.is_closed()) {
+            *link = None;
+        }
+    }
+
+    /// Drops a connection that is of no more use.
+    pub(crate) fn prune(&self, timeout: Duration) {
+        self.drop_closed();
+        let mut link = self.lock();
+        if self.streams.count() == 0 && link.as_ref().is_some_and(|l| l.used.elapsed() >= timeout) {
+            *link = None;
+        }
+    }
+
+    /// Closes the connection once it carries nothing.
+    pub(crate) fn clear(&self) {
+        *self.lock() = None;
+    }
+
+    /// How many connections wait for the next request.
+    pub(crate) fn idle(&self) -> usize {
+        let link = self.lock();
+        let open = link.as_ref().is_some_and(|link| !link.sender.is_closed());
+        usize::from(open && self.streams.count() == 0)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Link>> {
+        self.link.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The same request, which has no body.
+fn copy(request: &Request<UploadBody>) -> Request<UploadBody> {
+    let mut copy = Request::new(UploadBody::new(None).0);
+    copy.method_mut().clone_from(request.method());
+    copy.uri_mut().clone_from(request.uri());
+    copy.headers_mut().clone_from(request.headers());
+    copy
+}
+
+/// Waits for the head, for as long as something moves.
+async fn send(
+    mut sender: SendRequest<UploadBody>,
+    request: Request<UploadBody>,
+    watched: &Watched,
+    config: &UpstreamConfig,
+) -> Result<Response<Incoming>, Attempt> {
+    let mut response = std::pin::pin!(sender.try_send_request(request));
+    tokio::select! {
+        sent = &mut response => sent.map_err(|error| blame(error, watched)),
+        error = watched.expire(config) => Err(Attempt { error, unsent: None }),
+    }
+}
+
+fn blame(mut error: TrySendError<Request<UploadBody>>, watched: &Watched) -> Attempt {
+    let unsent = error.take_message().map(Box::new);
+    let error = match watched.broken() {
+        Some(error) => ForwardError::ClientBody(error),
+        None => ForwardError::Multiplex(error.into_error().into()),
+    };
+    Attempt { error, unsent }
+}
