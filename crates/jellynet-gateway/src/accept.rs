@@ -41,6 +41,8 @@ pub(crate) fn server(config: &Config) -> HttpServer {
     options.first_byte = config.http.first_byte;
     options.headers = config.http.headers;
     options.idle = config.http.idle;
+    options.send = config.http.send;
+    options.send_crowded = config.http.send_crowded;
     HttpServer::new(options)
 }
 

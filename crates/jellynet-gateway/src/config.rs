@@ -6,6 +6,7 @@
 mod acme;
 mod https;
 mod sections;
+mod towards;
 mod written;
 
 use std::path::PathBuf;
@@ -55,6 +56,8 @@ pub const KEYS: &[&str] = &[
     "http.idle_timeout",
     "http.listen",
     "http.max_connections",
+    "http.send_timeout",
+    "http.send_timeout_crowded",
     "https.hsts",
     "https.listen",
     "https.optional",
@@ -84,6 +87,9 @@ pub const KEYS: &[&str] = &[
     "tuner.advertise",
     "tuner.enabled",
     "tuner.ports",
+    "upstream[].ca_file",
+    "upstream[].insecure_any_certificate",
+    "upstream[].server_name",
     "upstream[].url",
     "web.directory",
 ];

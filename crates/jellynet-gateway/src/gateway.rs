@@ -13,7 +13,7 @@ use jellynet_bind::{
 use jellynet_forwarded::{HostNames, LiveRules, NameEvent};
 use jellynet_netif::{ClientAddr, Interfaces};
 use jellynet_tuner::serve::TunerService;
-use jellynet_upstream::{ProbeConfig, Upstream, UpstreamConfig};
+use jellynet_upstream::{ProbeConfig, Upstream};
 use tokio::task::JoinHandle;
 
 use crate::accept::{self, Accept};
@@ -22,6 +22,7 @@ use crate::app::{App, Content};
 use crate::config::{self, Config};
 use crate::counts::Counts;
 use crate::dlna::Dlna;
+use crate::files;
 use crate::health::Health;
 use crate::identity;
 use crate::reach::{ADMIN, HTTP, HTTPS, Reach};
@@ -115,7 +116,8 @@ impl Core {
 }
 
 impl Gateway {
-    /// Opens what was asked for; whatever can serve, serves.
+    /// Opens what was asked for; whatever can serve, serves. Raises this process's limit of open
+    /// files to what the system grants.
     ///
     /// # Errors
     ///
@@ -125,6 +127,7 @@ impl Gateway {
     ///
     /// Outside a tokio runtime.
     pub fn open(config: Config) -> Result<Self, OpenError> {
+        files::raise_limit();
         let interfaces = Interfaces::watch().map_err(OpenError::Interfaces)?;
         let listeners = listen(&config, &interfaces)?;
         let counts = Counts::new();
@@ -332,11 +335,10 @@ fn content(config: &Config, own: Option<Own>, health: &Health) -> Content {
 
 fn connect(config: &config::Upstream, reach: &Reach) -> Upstream {
     let reach = reach.clone();
-    let upstream =
-        Upstream::with_published(UpstreamConfig::new(config.url.clone()), move |request| {
-            let client = request.extensions.get::<ClientAddr>()?;
-            Some(reach.url_for_request(client.ip, &request.uri)?.url)
-        });
+    let upstream = Upstream::with_published(config.towards.clone(), move |request| {
+        let client = request.extensions.get::<ClientAddr>()?;
+        Some(reach.url_for_request(client.ip, &request.uri)?.url)
+    });
     let probed = upstream.clone();
     tokio::spawn(async move { probed.probe(ProbeConfig::default()).await });
     identity::follow(&upstream, |who| {

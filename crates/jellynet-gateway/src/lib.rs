@@ -10,6 +10,7 @@ mod dlna;
 mod doctor;
 mod explain;
 mod fetch;
+mod files;
 mod gateway;
 mod health;
 mod healthcheck;

@@ -73,6 +73,8 @@ pub(crate) struct Http {
     pub(crate) first_byte: Duration,
     pub(crate) headers: Duration,
     pub(crate) idle: Duration,
+    pub(crate) send: Duration,
+    pub(crate) send_crowded: Duration,
     pub(crate) drain: Duration,
 }
 
@@ -87,6 +89,8 @@ impl Http {
             first_byte: time("http.first_byte_timeout", 10),
             headers: time("http.header_timeout", 15),
             idle: time("http.idle_timeout", 120),
+            send: time("http.send_timeout", 3600),
+            send_crowded: time("http.send_timeout_crowded", 60),
             drain: time("http.drain_timeout", 10),
             listen: listen.unwrap_or_else(everywhere),
             max_connections: settings.parse("http.max_connections", str::parse).unwrap_or(20_000),
@@ -96,7 +100,7 @@ impl Http {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Upstream {
-    pub(crate) url: jellynet_upstream::UpstreamUrl,
+    pub(crate) towards: jellynet_upstream::UpstreamConfig,
 }
 
 impl Upstream {
@@ -110,9 +114,7 @@ impl Upstream {
     }
 
     fn read(settings: &mut Settings, at: usize) -> Option<Self> {
-        let key = format!("upstream[{at}].url");
-        let url = settings.parse(&key, str::parse)?;
-        Some(Self { url })
+        Some(Self { towards: super::towards::read(settings, at)? })
     }
 }
 
