@@ -26,6 +26,8 @@ const LIVE: &[&str] = &[
     "http.first_byte_timeout",
     "http.header_timeout",
     "http.idle_timeout",
+    "http.send_timeout",
+    "http.send_timeout_crowded",
     "https.hsts",
     "https.redirect",
     "identity[].",

@@ -144,9 +144,8 @@ impl Health {
             if let Some(identity) = new {
                 status.identity = Some(Arc::new(identity));
             }
-            if changed {
-                status.reason = reason;
-            }
+            // Whoever looks sees the latest; it wakes nobody, for it may hold the time of day.
+            status.reason = reason;
             changed
         });
         if changed && before != state {

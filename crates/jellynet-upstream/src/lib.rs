@@ -82,6 +82,7 @@ mod multiplex;
 mod paths;
 mod pool;
 mod routes;
+mod service;
 mod tls;
 mod tunnel;
 mod upstream;
@@ -94,8 +95,9 @@ pub use crate::counters::CounterSnapshot;
 pub use crate::error::{ForwardError, HeadFault, ResponseError};
 pub use crate::health::{Identity, ProbeConfig, State, Status, StatusWatch};
 pub use crate::routes::{RouteMatch, Routes};
+pub use crate::service::ForwardFuture;
 pub use crate::tls::{UpstreamTls, UpstreamTlsError};
-pub use crate::upstream::{ForwardFuture, Upstream};
+pub use crate::upstream::Upstream;
 pub use crate::url::{ParseUpstreamUrlError, UpstreamUrl};
 
 #[cfg(doctest)]

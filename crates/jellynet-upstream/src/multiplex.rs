@@ -86,7 +86,7 @@ impl Multiplex {
                 Err(Attempt { error, unsent }) => {
                     let unsent = unsent.filter(|_| kept).map(|request| *request);
                     let broke = matches!(error, ForwardError::Multiplex(_));
-                    request = unsent.or(again.filter(|_| broke)).ok_or(error)?;
+                    request = unsent.or_else(|| again.filter(|_| broke)).ok_or(error)?;
                     self.drop_closed();
                     way.counters.retry();
                     (sender, kept) = self.sender(&way).await?;
