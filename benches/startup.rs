@@ -49,6 +49,8 @@ fn start(binary: &Path) -> (Duration, Child) {
     let data = std::env::temp_dir().join("jellynet-startup-bench");
     let begin = Instant::now();
     let mut child = Command::new(binary)
+        // JELLYNET_BINARY would be an unknown setting.
+        .env_clear()
         .args(["--listen", "*:0", "--log", "error", "--data-dir"])
         .arg(data)
         .stdout(Stdio::piped())
