@@ -5,7 +5,7 @@ mod config;
 mod endpoint;
 mod wave;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,7 @@ use jellynet_netif::{Engine, InterfaceTable, Received, Transmit};
 use self::answers::Answers;
 pub use self::config::{AdvertiserConfig, AdvertiserConfigError, Limits, MAX_DEVICES};
 use self::endpoint::Endpoint;
+pub use self::endpoint::LinkStatus;
 use self::wave::{Phase, Wave};
 use crate::bucket::Bucket;
 use crate::device::{Advertisement, RootDevice};
@@ -51,6 +52,8 @@ const MAX_EVENTS: usize = 256;
 pub struct Advertiser {
     config: AdvertiserConfig,
     devices: Vec<RootDevice>,
+    /// Which devices came when others were announced already, and have not been announced yet.
+    fresh: BTreeSet<usize>,
     /// Which device each message is of, all root messages first.
     messages: Vec<(usize, Advertisement)>,
     table: InterfaceTable,
@@ -176,6 +179,7 @@ impl Advertiser {
             events: VecDeque::new(),
             counters: AdvertiserCounters::default(),
             devices: Vec::new(),
+            fresh: BTreeSet::new(),
             config,
         };
         advertiser.set_devices(devices);
@@ -215,7 +219,8 @@ impl Advertiser {
     }
 
     /// Takes other devices in place of the present ones: says byebye for those that are gone or
-    /// have changed their description, and announces all under a new boot id.
+    /// have changed, and announces new ones, all under a new boot id. A device that stays as it
+    /// was, with the same `CONFIGID`, is not seen to go.
     ///
     /// # Errors
     ///
@@ -229,11 +234,16 @@ impl Advertiser {
         if self.stopping {
             return Ok(());
         }
-        self.revoke_all();
+        self.revoke_all_but(&devices);
         self.answers.clear();
-        self.endpoints.clear();
-        self.set_devices(devices);
+        let before = self.set_devices(devices);
+        self.carry_over(&before);
+        // What is under way counts messages, of which there are others now.
+        self.wave = self.wave.take().map(Wave::restarted);
         self.locations_changed(now);
+        if !self.fresh.is_empty() && !self.endpoints.is_empty() {
+            self.schedule_wave(now);
+        }
         Ok(())
     }
 
@@ -272,14 +282,15 @@ impl Advertiser {
         &self.config
     }
 
-    fn set_devices(&mut self, devices: Vec<RootDevice>) {
+    /// Returns those before.
+    fn set_devices(&mut self, devices: Vec<RootDevice>) -> Vec<RootDevice> {
         let of = |(at, device): (usize, &RootDevice)| {
             device.advertisements().into_iter().map(move |a| (at, a))
         };
         let mut messages: Vec<_> = devices.iter().enumerate().flat_map(of).collect();
         messages.sort_by_key(|(_, message)| !message.is_root());
         self.messages = messages;
-        self.devices = devices;
+        std::mem::replace(&mut self.devices, devices)
     }
 
     /// Begins a sequence soon; one that waits already takes the change in.

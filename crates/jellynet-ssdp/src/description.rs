@@ -11,15 +11,24 @@
 
 #[cfg(feature = "http")]
 mod authority;
+#[cfg(feature = "fetch")]
+mod fetch;
 #[cfg(feature = "http")]
 mod layer;
 mod scpd;
 #[cfg(feature = "http")]
 mod serve;
+mod summary;
 mod xml;
 
-use bytes::Bytes;
+use std::net::IpAddr;
 
+use bytes::Bytes;
+use jellynet_netif::Interface;
+
+#[cfg(feature = "fetch")]
+#[cfg_attr(docsrs, doc(cfg(feature = "fetch")))]
+pub use self::fetch::FetchError;
 #[cfg(feature = "http")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 pub use self::layer::{DescribeFuture, DescribeLayer, DescribeService};
@@ -27,7 +36,9 @@ pub use self::scpd::{connection_manager_scpd, content_directory_scpd};
 #[cfg(feature = "http")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 pub use self::serve::{Descriptions, Refusal};
+pub use self::summary::Summary;
 use self::xml::Writer;
+use crate::hash::fnv1a;
 use crate::target::TypeName;
 use crate::uuid::Uuid;
 
@@ -65,9 +76,9 @@ pub struct Description {
     pub services: Vec<ServiceDescription>,
     /// The devices inside it; their base is the same.
     pub embedded: Vec<Self>,
-    /// The `configId` of the root; the same as
-    /// [`RootDevice::with_config_id`](crate::RootDevice::with_config_id).
-    pub config_id: u32,
+    /// The `configId` of the root. `None`: a number made of everything else in here, so that it
+    /// changes when the description does and control points read it again.
+    pub config_id: Option<u32>,
     /// The DLNA device classes, such as `DMS-1.50`.
     pub dlna_classes: Vec<String>,
 }
@@ -140,7 +151,7 @@ impl Description {
                 service("ConnectionManager", connection_manager_scpd()),
             ],
             embedded: Vec::new(),
-            config_id: 1,
+            config_id: None,
             dlna_classes: vec!["DMS-1.50".to_owned()],
         }
     }
@@ -176,6 +187,29 @@ impl Description {
         embedded.fold(device, crate::Device::with_embedded)
     }
 
+    /// The root device to advertise: the same identifier, types and `CONFIGID`, with its
+    /// description at `location` (see [`RootDevice::new`](crate::RootDevice::new)).
+    #[must_use]
+    pub fn root_device(
+        &self,
+        location: impl Fn(&Interface, IpAddr) -> Option<String> + Send + Sync + 'static,
+    ) -> crate::RootDevice {
+        crate::RootDevice::new(self.device(), location).with_config_id(self.effective_config_id())
+    }
+
+    /// [`config_id`](Self::config_id), or the number that stands in for it.
+    #[must_use]
+    pub fn effective_config_id(&self) -> u32 {
+        self.config_id.unwrap_or_else(|| {
+            let mut xml = Writer::new("");
+            self.write_device(&mut xml);
+            let content = fnv1a(xml.finish().as_bytes());
+            let scpds = self.services.iter().map(|service| fnv1a(&service.scpd));
+            let all = scpds.fold(content, |all, one| all.rotate_left(1) ^ one);
+            u32::try_from(all >> 40).unwrap_or_default() & crate::RootDevice::MAX_CONFIG_ID
+        })
+    }
+
     /// The description as XML for who reached this server under `base`, such as
     /// `http://10.0.0.5:8096` or `http://10.0.0.5:8096/jellyfin`.
     #[must_use]
@@ -185,7 +219,7 @@ impl Description {
         if !self.dlna_classes.is_empty() {
             attributes.push(("xmlns:dlna", "urn:schemas-dlna-org:device-1-0"));
         }
-        let config_id = self.config_id.to_string();
+        let config_id = self.effective_config_id().to_string();
         attributes.push(("configId", &config_id));
         xml.open("root", &attributes);
         xml.open("specVersion", &[]);

@@ -117,6 +117,11 @@ impl RootDevice {
         self.config_id
     }
 
+    /// Whether control points would see no difference but for the URL.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.config_id == other.config_id && self.device == other.device
+    }
+
     /// The URL of its description for that interface and address.
     #[must_use]
     pub fn location(&self, interface: &Interface, address: IpAddr) -> Option<String> {

@@ -59,7 +59,8 @@
 //!
 //! - It serves descriptions and icons, not content: browsing (`ContentDirectory`) and events
 //!   belong to the media server. [`check_callbacks`] is for servers that send events.
-//! - It fetches nothing: a `LOCATION` is a stranger's word.
+//! - It fetches nothing by itself: a `LOCATION` is a stranger's word. `Found::summary` (feature
+//!   `fetch`) gets a description from the very host that answered, within narrow bounds.
 //! - It does not search for Jellyfin servers; that is another protocol on another port.
 //! - It opens no port on a router.
 //!
@@ -68,9 +69,10 @@
 //! | feature | adds | default |
 //! | --- | --- | --- |
 //! | `udp` | `SsdpService` and `Search`: the engines on this host's network, with tokio | no |
+//! | `fetch` | `Found::summary`: gets and reads the description of a device that was found | no |
 //! | `http` | `description::DescribeLayer`: serves descriptions and icons before any tower service | no |
 //!
-//! Without either there are the messages, the engines and the XML, and neither tokio nor a socket.
+//! Without any of them there are the messages, the engines and the XML, and neither tokio nor a socket.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -79,6 +81,7 @@ mod bucket;
 mod callback;
 pub mod description;
 mod device;
+mod hash;
 mod link;
 pub mod message;
 mod random;
@@ -90,7 +93,7 @@ mod uuid;
 
 pub use self::advertiser::{
     Advertiser, AdvertiserConfig, AdvertiserConfigError, AdvertiserCounters, AdvertiserEvent,
-    Limits, MAX_DEVICES, SkipReason,
+    Limits, LinkStatus, MAX_DEVICES, SkipReason,
 };
 pub use self::callback::{Callback, CallbackError, MAX_CALLBACKS, check_callbacks};
 pub use self::device::{Advertisement, Device, LocationFn, RootDevice};

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use jellynet_netif::{Received, Transmit, Via};
 
-use super::endpoint::{Endpoint, endpoint_for, home};
+use super::endpoint::{Endpoint, Standing, endpoint_for, home};
 use super::wave::nls;
 use super::{Advertiser, Limits};
 use crate::bucket::{Bucket, Sources};
+use crate::hash::fnv1a;
 use crate::link::Link;
 use crate::message::{Details, FieldValue, MAX_DATAGRAM, Message, Response};
 use crate::target::Wanted;
@@ -154,7 +155,8 @@ impl Advertiser {
         let via = Via::Reply { interface: interface.index, source };
         let link = endpoint.link;
         let matching: Vec<usize> = self.matching(endpoint, &question.wanted);
-        let id = hash(question.text);
+        // Two questions that collide cost one of them its answer.
+        let id = fnv1a(question.text.as_bytes());
         if matching.is_empty() {
             count(&mut self.counters.unmatched);
         } else if self.answers.is_pending(datagram.source, id) {
@@ -221,6 +223,9 @@ impl Advertiser {
     }
 
     fn send_answer(&mut self, answer: &Answer) {
+        if let Some(endpoint) = self.endpoints.iter_mut().find(|e| e.link == answer.link) {
+            endpoint.standing = endpoint.standing.max(Standing::Answered);
+        }
         let Some(payload) = self.compose_answer(answer) else {
             return;
         };
@@ -235,8 +240,7 @@ impl Advertiser {
         let location = endpoint.locations.get(*at)?.as_deref()?;
         let other = answer.version.and_then(|version| message.asked_at(version));
         let message = other.as_ref().unwrap_or(message);
-        // A link that still waits for its announcement will be announced under the next id.
-        let boot_id = if endpoint.announced { self.boot_id } else { self.next_boot_id };
+        let boot_id = self.boot_id_of(endpoint, *at);
         let response = Response {
             target: FieldValue::trusted(message.nt()),
             usn: FieldValue::trusted(message.usn()),
@@ -266,13 +270,6 @@ const fn version(wanted: &Wanted<'_>) -> Option<u32> {
         Wanted::Type { version, .. } => Some(*version),
         Wanted::All | Wanted::RootDevice | Wanted::Device(_) => None,
     }
-}
-
-/// FNV-1a: tells questions apart; two that collide cost one of them its answer.
-fn hash(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
 }
 
 const fn count(counter: &mut u64) {

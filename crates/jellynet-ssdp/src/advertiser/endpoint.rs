@@ -17,13 +17,45 @@ pub(super) struct Endpoint {
     pub(super) link: Link,
     /// One per device; `None` where it cannot be seen.
     pub(super) locations: Vec<Option<String>>,
-    /// Whether an alive has been sent here since the link came.
-    pub(super) announced: bool,
-    /// Whether a byebye goes before the next alive.
-    pub(super) revoke: bool,
+    pub(super) standing: Standing,
+    /// Whether no device was known on this interface before: what a crash left behind there is
+    /// revoked.
+    pub(super) first: bool,
+    /// Whether something that was known here is gone, which a byebye tells.
+    pub(super) lost: bool,
+}
+
+/// What others know of the devices on a link since it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Standing {
+    Unknown,
+    /// A search was answered while the announcement was still to come.
+    Answered,
+    /// An alive was sent.
+    Announced,
 }
 
 impl Endpoint {
+    /// A link that nobody has heard of yet.
+    const fn new(link: Link, locations: Vec<Option<String>>) -> Self {
+        Self { link, locations, standing: Standing::Unknown, first: false, lost: false }
+    }
+
+    /// Whether anybody may know a device from here, and has to hear that it goes.
+    pub(super) fn is_known(&self) -> bool {
+        self.standing >= Standing::Answered
+    }
+
+    pub(super) fn is_announced(&self) -> bool {
+        self.standing == Standing::Announced
+    }
+
+    /// Whether a byebye goes before the next alive. Whoever has just been answered does not lose
+    /// the device again.
+    pub(super) fn is_revoked(&self) -> bool {
+        self.lost || (self.first && !self.is_known())
+    }
+
     /// Whether it is the same to a control point: the same way and the same URLs.
     fn is_same(&self, other: &Self) -> bool {
         self.link == other.link && self.locations == other.locations
@@ -34,7 +66,47 @@ impl Endpoint {
     }
 }
 
+/// A network on which devices are announced, and how that stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LinkStatus {
+    /// The index of the interface.
+    pub index: u32,
+    /// The name of the interface.
+    pub interface: String,
+    /// The group that is spoken to: 239.255.255.250, ff02::c or ff05::c.
+    pub group: IpAddr,
+    /// The address under which this host is reached there.
+    pub address: IpAddr,
+    /// Whether an announcement has been sent; it may wait for others to be over.
+    pub announced: bool,
+    /// The URL of each device that is seen there.
+    pub locations: Vec<String>,
+    /// Why searches to the group are not heard there; `None` where they are, as far as this is
+    /// known.
+    pub deaf: Option<String>,
+}
+
 impl Advertiser {
+    /// The networks on which there is something to announce. What the sockets can hear is not
+    /// known here: `SsdpService::links` adds that.
+    #[must_use]
+    pub fn links(&self) -> Vec<LinkStatus> {
+        let status = |endpoint: &Endpoint| {
+            let index = endpoint.link.interface;
+            LinkStatus {
+                index,
+                interface: self.table.by_index(index).map_or_else(String::new, |i| i.name.clone()),
+                group: endpoint.link.group.ip(),
+                address: endpoint.link.address,
+                announced: endpoint.is_announced(),
+                locations: endpoint.locations.iter().flatten().cloned().collect(),
+                deaf: None,
+            }
+        };
+        self.endpoints.iter().map(status).collect()
+    }
+
     /// Makes the endpoints anew and decides what has to be said about the difference.
     pub(super) fn adopt_endpoints(&mut self, now: Instant) {
         let new = self.read_endpoints();
@@ -42,11 +114,11 @@ impl Advertiser {
         let mut changed = false;
         for endpoint in &mut self.endpoints {
             if let Some(before) = old.iter().find(|o| o.is_same(endpoint)) {
-                endpoint.announced = before.announced;
-                endpoint.revoke = before.revoke;
+                endpoint.standing = before.standing;
+                endpoint.first = before.first;
+                endpoint.lost = before.lost;
             } else {
-                let known = old.iter().any(|o| o.announced && o.is_beside(endpoint));
-                endpoint.revoke = !known;
+                endpoint.first = !old.iter().any(|o| o.is_known() && o.is_beside(endpoint));
                 changed = true;
             }
         }
@@ -66,6 +138,24 @@ impl Advertiser {
         }
     }
 
+    /// Keeps what is known of the links when other devices than those `before` are spoken for.
+    pub(super) fn carry_over(&mut self, before: &[RootDevice]) {
+        let same: Vec<Option<usize>> =
+            self.devices.iter().map(|d| before.iter().position(|b| b.is_same(d))).collect();
+        let fresh = same.iter().enumerate().filter(|(_, same)| same.is_none());
+        self.fresh = fresh.map(|(at, _)| at).collect();
+        for endpoint in &mut self.endpoints {
+            let Some(interface) = self.table.by_index(endpoint.link.interface) else {
+                continue;
+            };
+            let locations = self.devices.iter().zip(&same).map(|(device, same)| match same {
+                Some(at) => endpoint.locations.get(*at).cloned().flatten(),
+                None => locate(device, interface, endpoint.link.address).ok(),
+            });
+            endpoint.locations = locations.collect();
+        }
+    }
+
     /// Notes that an endpoint is gone, and says whether the rest has to hear of it.
     ///
     /// Where the interface has another address of the family, the byebye leaves from that one.
@@ -79,7 +169,7 @@ impl Advertiser {
         let mut live = false;
         for endpoint in self.endpoints.iter_mut().filter(|e| e.is_beside(gone)) {
             live = true;
-            endpoint.revoke |= gone.announced && endpoint.link.group == gone.link.group;
+            endpoint.lost |= gone.is_known() && endpoint.link.group == gone.link.group;
         }
         live
     }
@@ -112,7 +202,7 @@ impl Advertiser {
                 self.tell_skipped(link, skipped);
             }
             if locations.iter().any(Option::is_some) {
-                endpoints.push(Endpoint { link, locations, announced: false, revoke: false });
+                endpoints.push(Endpoint::new(link, locations));
             }
         }
         endpoints

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use jellynet_netif::{Transmit, Via};
 
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, Standing};
 use super::{Advertiser, AdvertiserEvent};
-use crate::device::Advertisement;
+use crate::device::{Advertisement, RootDevice};
 use crate::link::Group;
 use crate::message::{Details, FieldValue, Notify, NotifyKind};
 
@@ -57,18 +57,23 @@ impl Wave {
         Self { phase, cursor: 0, due }
     }
 
+    pub(super) const fn restarted(self) -> Self {
+        Self { cursor: 0, ..self }
+    }
+
     pub(super) const fn due(&self) -> Instant {
         self.due
     }
 }
 
 impl Phase {
-    fn includes(self, endpoint: &Endpoint) -> bool {
+    /// Whether a device is spoken of on a link; `fresh` is one that is new beside others.
+    fn includes(self, endpoint: &Endpoint, fresh: bool) -> bool {
         match self {
-            Self::Revoke => endpoint.revoke,
-            Self::Update => endpoint.announced && !endpoint.revoke,
+            Self::Revoke => endpoint.is_revoked() || fresh,
+            Self::Update => endpoint.is_announced() && !endpoint.lost && !fresh,
             Self::Alive { .. } | Self::Refresh => true,
-            Self::Goodbye { .. } => endpoint.announced,
+            Self::Goodbye { .. } => endpoint.is_known(),
         }
     }
 
@@ -114,7 +119,10 @@ impl Advertiser {
 
     fn step(&mut self, now: Instant, mut wave: Wave) {
         let phase = wave.phase;
-        let nobody = !self.endpoints.iter().any(|e| phase.includes(e));
+        let nobody = !self.endpoints.iter().any(|endpoint| {
+            let mut fresh = (0..self.devices.len()).map(|device| self.fresh.contains(&device));
+            fresh.any(|fresh| phase.includes(endpoint, fresh))
+        });
         if nobody || wave.cursor >= self.messages.len() {
             self.finish_phase(now, phase, nobody);
             return;
@@ -135,7 +143,8 @@ impl Advertiser {
         if phase == Phase::Update {
             self.boot_id = self.next_boot_id;
             for endpoint in &mut self.endpoints {
-                endpoint.revoke = false;
+                endpoint.first = false;
+                endpoint.lost = false;
             }
         }
         match phase.next() {
@@ -155,11 +164,14 @@ impl Advertiser {
     /// From here on the devices are known under the new boot id.
     fn begin_alive(&mut self) {
         self.ever_announced = true;
-        let mut fresh = Vec::new();
-        for endpoint in self.endpoints.iter_mut().filter(|e| !e.announced) {
-            endpoint.announced = true;
-            let located = self.devices.iter().zip(&endpoint.locations);
-            fresh.extend(located.filter_map(|(device, location)| {
+        let fresh = std::mem::take(&mut self.fresh);
+        let mut events = Vec::new();
+        for endpoint in &mut self.endpoints {
+            let was_announced = endpoint.is_announced();
+            endpoint.standing = Standing::Announced;
+            let located = self.devices.iter().zip(&endpoint.locations).enumerate();
+            let new = located.filter(|(at, _)| !was_announced || fresh.contains(at));
+            events.extend(new.filter_map(|(_, (device, location))| {
                 Some(AdvertiserEvent::Announced {
                     device: device.device().uuid(),
                     interface: endpoint.link.interface,
@@ -167,16 +179,22 @@ impl Advertiser {
                 })
             }));
         }
-        for event in fresh {
+        for event in events {
             self.tell(event);
         }
     }
 
     /// Sends `count` messages from `from` on to every endpoint of the phase.
     fn announce(&mut self, phase: Phase, from: usize, count: usize) {
+        let messages: Vec<_> = self.messages.iter().skip(from).take(count).cloned().collect();
+        self.announce_all(phase, &messages);
+    }
+
+    fn announce_all(&mut self, phase: Phase, messages: &[(usize, Advertisement)]) {
         let mut sent = Vec::new();
-        for (device, message) in self.messages.iter().skip(from).take(count) {
-            for endpoint in self.endpoints.iter().filter(|e| phase.includes(e)) {
+        for (device, message) in messages {
+            let fresh = self.fresh.contains(device);
+            for endpoint in self.endpoints.iter().filter(|e| phase.includes(e, fresh)) {
                 let location = endpoint.locations.get(*device).and_then(Option::as_deref);
                 if let Some(location) = location {
                     let payload = self.compose(phase.kind(), endpoint, *device, message, location);
@@ -197,10 +215,16 @@ impl Advertiser {
         self.out.push_back(transmit);
     }
 
-    /// Says byebye for all that was announced, at once and once.
-    pub(super) fn revoke_all(&mut self) {
-        let phase = Phase::Goodbye { copy: 0 };
-        self.announce(phase, 0, self.messages.len());
+    /// Says byebye at once for every device that is not among those that `stay`.
+    pub(super) fn revoke_all_but(&mut self, stay: &[RootDevice]) {
+        let goes = |(device, _): &&(usize, Advertisement)| {
+            let device = self.devices.get(*device);
+            device.is_some_and(|device| !stay.iter().any(|other| other.is_same(device)))
+        };
+        let gone: Vec<_> = self.messages.iter().filter(goes).cloned().collect();
+        for copy in 0..GOODBYE_COPIES {
+            self.announce_all(Phase::Goodbye { copy }, &gone);
+        }
     }
 
     fn compose(
@@ -211,8 +235,12 @@ impl Advertiser {
         message: &Advertisement,
         location: &str,
     ) -> Bytes {
-        let config_id = self.devices.get(device).map(crate::device::RootDevice::config_id);
-        let ids = Details { boot_id: Some(self.boot_id), config_id, ..Details::default() };
+        let config_id = self.devices.get(device).map(RootDevice::config_id);
+        let ids = Details {
+            boot_id: Some(self.boot_id_of(endpoint, device)),
+            config_id,
+            ..Details::default()
+        };
         let details = match kind {
             NotifyKind::ByeBye => ids,
             NotifyKind::Update => Details {
@@ -238,6 +266,16 @@ impl Advertiser {
             details,
         };
         notify.encode()
+    }
+
+    /// What a device is known under: what was answered for and still waits for its announcement
+    /// will be announced under the next id.
+    pub(super) fn boot_id_of(&self, endpoint: &Endpoint, device: usize) -> u32 {
+        match endpoint.standing {
+            Standing::Answered => self.next_boot_id,
+            Standing::Announced if self.fresh.contains(&device) => self.next_boot_id,
+            Standing::Unknown | Standing::Announced => self.boot_id,
+        }
     }
 
     pub(super) fn max_age_seconds(&self) -> u32 {

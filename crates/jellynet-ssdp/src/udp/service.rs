@@ -11,7 +11,9 @@ use tokio::task::JoinHandle;
 use super::ladder::Ladder;
 use super::minissdpd::MINISSDPD_SOCKET;
 use super::sockets::{DEFAULT_HOPS, ssdp};
-use crate::advertiser::{Advertiser, AdvertiserConfigError, AdvertiserCounters, AdvertiserEvent};
+use crate::advertiser::{
+    Advertiser, AdvertiserConfigError, AdvertiserCounters, AdvertiserEvent, LinkStatus,
+};
 use crate::device::RootDevice;
 
 /// How long the byebyes may take.
@@ -108,6 +110,24 @@ impl SsdpService {
     #[must_use]
     pub fn status(&self) -> Arc<UdpStatus> {
         self.driver.status()
+    }
+
+    /// The networks on which there is something to announce, and whether searches are heard there.
+    #[must_use]
+    pub fn links(&self) -> Vec<LinkStatus> {
+        let status = self.driver.status();
+        let mut links = self.driver.with(|advertiser, _| advertiser.links());
+        for link in &mut links {
+            let joined = status
+                .memberships
+                .iter()
+                .find(|joined| joined.group == link.group && joined.interface == link.index);
+            link.deaf = match joined {
+                Some(joined) => joined.error.as_ref().map(|error| format!("cannot join: {error}")),
+                None => Some("no socket listens for this group".to_owned()),
+            };
+        }
+        links
     }
 
     /// What was seen and done.

@@ -11,8 +11,8 @@ use jellynet_ssdp::{
 use jellynet_test::wire::Network;
 
 use crate::support::{
-    BOOT, MEDIA_SERVER, SECOND, SET, USN, UUID, advertiser, config, eth, group, kinds, location,
-    media_server, said,
+    BOOT, MEDIA_SERVER, SECOND, SET, USN, UUID, address, advertiser, answers, config, eth, group,
+    kinds, location, media_server, said, unicast_search,
 };
 
 #[test]
@@ -140,6 +140,37 @@ fn a_device_that_was_never_announced_stops_in_silence() {
 }
 
 #[test]
+fn whoever_was_answered_before_the_announcement_hears_the_end_and_nothing_else() {
+    for stays in [false, true] {
+        let mut network = Network::new(1);
+        let lan = network.lan();
+        let host = network.host("server");
+        network.attach(host, lan, eth(1));
+        let seat = network.seat(host, 1900, advertiser());
+        network.inject(
+            lan,
+            address("10.77.1.2:5000"),
+            address("10.77.1.1:1900"),
+            unicast_search(MEDIA_SERVER),
+        );
+        network.run_for(Duration::from_millis(1));
+        assert_eq!(answers(&network, address("10.77.1.2:5000")).len(), 1);
+        assert_eq!(said(&network), []);
+        if stays {
+            network.run_for(SECOND * 5);
+            // No byebye: it would take the device away from the one who has just found it.
+            assert_eq!(kinds(&said(&network)), [NotifyKind::Alive]);
+        } else {
+            network.act(seat, Advertiser::stop);
+            network.run_for(SECOND);
+            let said = said(&network);
+            assert_eq!(kinds(&said), [NotifyKind::ByeBye]);
+            assert_eq!(said.len(), 2 * SET);
+        }
+    }
+}
+
+#[test]
 fn each_link_and_group_gets_its_own_location() {
     let mut network = Network::new(1);
     let (one, two) = (network.lan(), network.lan());
@@ -258,11 +289,50 @@ fn replaced_devices_say_byebye_and_the_new_ones_have_a_new_boot_id() {
     network.run_for(SECOND * 5);
     let said = said(&network);
     let old: Vec<_> = said.iter().filter(|s| s.usn.starts_with(USN)).collect();
-    assert_eq!(old.len(), SET);
+    assert_eq!(old.len(), 2 * SET);
     assert_eq!(kinds(old), [NotifyKind::ByeBye]);
     let alives: Vec<_> = said.iter().filter(|s| s.kind == NotifyKind::Alive).collect();
     assert_eq!(alives.len(), 9);
     assert!(alives.iter().all(|s| s.boot == Some(BOOT + 1)));
+}
+
+#[test]
+fn a_device_that_stays_is_not_seen_to_go_when_another_comes_or_leaves() {
+    let mut network = Network::new(1);
+    let lan = network.lan();
+    let host = network.host("server");
+    network.attach(host, lan, eth(1));
+    let seat = network.seat(host, 1900, advertiser());
+    network.run_for(SECOND * 5);
+    let other = || {
+        let uuid = Uuid::from_bytes([9; 16]);
+        RootDevice::new(Device::new(uuid, TypeName::device("Basic", 1)), location)
+    };
+    let steps = [
+        (
+            vec![other(), media_server()],
+            vec![NotifyKind::Update, NotifyKind::Alive],
+            vec![NotifyKind::ByeBye, NotifyKind::Alive],
+        ),
+        (vec![media_server()], vec![], vec![NotifyKind::ByeBye]),
+        // Its description has changed.
+        (
+            vec![media_server().with_config_id(2)],
+            vec![NotifyKind::ByeBye, NotifyKind::Alive],
+            vec![],
+        ),
+    ];
+    for (devices, ours, others) in steps {
+        network.clear_packets();
+        network.act(seat, |advertiser, now| advertiser.replace_devices(now, devices).unwrap());
+        network.run_for(SECOND * 5);
+        let said = said(&network);
+        let (of_ours, of_others): (Vec<_>, Vec<_>) =
+            said.iter().partition(|s| s.usn.starts_with(USN));
+        assert_eq!((kinds(of_ours), kinds(of_others)), (ours, others));
+    }
+    let new = |e: &&AdvertiserEvent| matches!(e, AdvertiserEvent::Announced { .. });
+    assert_eq!(network.events(seat).iter().filter(new).count(), 3);
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn elements<'a>(xml: &'a str, name: &str) -> Vec<&'a str> {
 fn everything_that_clients_need_is_there_and_in_order() {
     let xml = description().to_xml("http://10.77.1.1:8096/jellyfin");
     assert!(xml.starts_with("<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<root xmlns=\"urn:schemas-upnp-org:device-1-0\""));
-    assert!(xml.contains(" configId=\"1\">"));
+    assert!(xml.contains(" configId=\""));
     // async-upnp-client refuses an ampersand that is not escaped.
     assert_eq!(elements(&xml, "friendlyName"), ["Tom &amp; &lt;Jerry&gt;"]);
     assert_eq!(elements(&xml, "deviceType"), ["urn:schemas-upnp-org:device:MediaServer:1"]);
@@ -86,6 +86,26 @@ fn what_is_described_is_what_is_advertised() {
         description.embedded[0].device().uuid(),
         Device::media_server(jellynet_ssdp::Uuid::from_bytes([1; 16])).uuid()
     );
+}
+
+#[test]
+fn the_configuration_id_changes_with_the_description_and_is_that_of_the_announcements() {
+    let id = |description: &Description| {
+        let root = description.root_device(|_, _| None);
+        let attribute = format!("configId=\"{}\"", root.config_id());
+        assert!(description.to_xml("http://x").contains(&attribute), "{attribute}");
+        root.config_id()
+    };
+    let first = id(&description());
+    assert_eq!(id(&description()), first, "the same at each start");
+    let mut renamed = description();
+    renamed.friendly_name.push('!');
+    assert_ne!(id(&renamed), first);
+    let mut other = description();
+    other.services[0].scpd = Bytes::from_static(b"<scpd/>");
+    assert_ne!(id(&other), first);
+    other.config_id = Some(7);
+    assert_eq!(id(&other), 7);
 }
 
 fn request(method: Method, path: &str, host: &str) -> Request<()> {

@@ -13,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use jellynet_netif::{Interface, Interfaces};
 use jellynet_ssdp::description::{Description, Descriptions};
 use jellynet_ssdp::{
-    Advertiser, AdvertiserConfig, RootDevice, Rung, SsdpService, SsdpServiceConfig, Uuid, boot_id,
+    Advertiser, AdvertiserConfig, Rung, SsdpService, SsdpServiceConfig, Uuid, boot_id,
     product_line, seed,
 };
 use jellynet_test::netns::Namespace;
@@ -125,6 +125,18 @@ impl Drop for Server {
     }
 }
 
+/// Serves in the namespace of this process until its standard input ends, or says anything.
+pub(crate) fn serve_until_input_ends() {
+    let (orders, receiver) = unbounded_channel();
+    thread::spawn(move || {
+        let _ = std::io::stdin().read_line(&mut String::new());
+        let _ = orders.send(Order::Stop);
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let ready = mpsc::channel();
+    runtime.unwrap().block_on(serve(UUID, SsdpServiceConfig::default(), ready.0, receiver));
+}
+
 async fn serve(
     uuid: Uuid,
     service_config: SsdpServiceConfig,
@@ -137,7 +149,7 @@ async fn serve(
     let location = move |_: &Interface, ip: IpAddr| {
         Some(format!("http://{}{path}", SocketAddr::new(ip, 8096)))
     };
-    let root = RootDevice::new(description.device(), location);
+    let root = description.root_device(location);
     tokio::spawn(serve_http(Descriptions::new([description])));
 
     let server = product_line("jellynet-test", "0.1");
