@@ -2,6 +2,8 @@
 
 mod beside;
 mod finding;
+mod flapping;
+mod flood;
 mod seen;
 mod stage;
 mod wire;
