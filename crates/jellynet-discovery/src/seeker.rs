@@ -123,6 +123,20 @@ pub struct Found {
     pub interface: u32,
 }
 
+impl Found {
+    /// Whether two answers have the same id and cannot be of one server: it answers once on an
+    /// interface for each family, and calls itself the same everywhere. A cloned installation has
+    /// this; clients take one for the other.
+    #[must_use]
+    pub fn conflicts_with(&self, other: &Self) -> bool {
+        let (one, two) = (self.from.ip(), other.from.ip());
+        let same_link = self.interface == other.interface && one.is_ipv4() == two.is_ipv4();
+        self.answer.id.eq_ignore_ascii_case(&other.answer.id)
+            && one != two
+            && (same_link || self.answer.name != other.answer.name)
+    }
+}
+
 /// What a [`Seeker`] tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -328,5 +342,40 @@ impl Engine for Seeker {
         let round = self.config.rounds.get(self.asked);
         let next = round.map_or(self.config.wait, |round| (*round).min(self.config.wait));
         Some(start + next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(id: &str, name: &str, from: &str, interface: u32) -> Found {
+        let answer = format!(
+            r#"{{"Address":"http://x","Id":"{id}","Name":"{name}","EndpointAddress":null}}"#
+        );
+        let answer = Answer::decode(answer.as_bytes()).unwrap();
+        Found { answer, from: from.parse().unwrap(), interface }
+    }
+
+    #[test]
+    fn one_server_on_two_networks_is_no_conflict_and_a_clone_is() {
+        let id = "0123456789abcdef0123456789abcdef";
+        let one = found(id, "Attic", "10.0.0.5:7359", 2);
+        for (other, conflict, why) in [
+            (found(id, "Attic", "10.0.0.6:7359", 2), true, "one LAN, two hosts"),
+            (found(id, "Attic", "10.0.1.5:7359", 3), false, "its other network"),
+            (found(id, "Cellar", "10.0.1.5:7359", 3), true, "another name there"),
+            (found(id, "Attic", "[fe80::5]:7359", 2), false, "its other family"),
+            (found(id, "Attic", "10.0.0.5:50000", 2), false, "the same address"),
+            (found(&id.to_uppercase(), "Attic", "10.0.0.6:7359", 2), true, "one id, other letters"),
+            (
+                found("f123456789abcdef0123456789abcdef", "Attic", "10.0.0.6:7359", 2),
+                false,
+                "an id of its own",
+            ),
+        ] {
+            assert_eq!(one.conflicts_with(&other), conflict, "{why}");
+            assert_eq!(other.conflicts_with(&one), conflict, "{why}");
+        }
     }
 }

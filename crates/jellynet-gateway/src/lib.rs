@@ -6,6 +6,7 @@ mod announce;
 mod app;
 mod config;
 mod counts;
+mod discover;
 mod dlna;
 mod doctor;
 mod explain;
@@ -28,6 +29,7 @@ mod welcome;
 
 pub use crate::config::{Config, KEYS};
 pub use crate::doctor::{Diagnosis, Finding, Verdict, examine};
+pub use crate::discover::{Answer, discover};
 pub use crate::explain::{Explain, Question};
 pub use crate::gateway::{Drain, Gateway, OpenError};
 pub use crate::healthcheck::healthcheck;

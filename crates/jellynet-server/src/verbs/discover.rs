@@ -1,53 +1,77 @@
 //! `jellynet discover`: who answers on this network, as the answers come.
 
+use std::cell::Cell;
+use std::convert::Infallible;
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
-use jellynet_discovery::{SeekEvent, SeekerConfig, seek};
-use jellynet_netif::{InterfaceTable, Interfaces};
-use jellynet_ssdp::{Search, SearcherConfig, SearcherEvent, Target, product_line, seed};
-use jellynet_tuner::discover::{SeekConfig, discover};
-use serde::Serialize;
-use tokio::time::timeout;
+use jellynet_gateway::{Answer, discover};
+use jellynet_netif::Interfaces;
 
 use crate::cli::{DiscoverArgs, Format};
-use crate::failure::{Failure, chain};
+use crate::failure::Failure;
 use crate::verbs::{json, print};
-
-/// One answer.
-#[derive(Serialize)]
-struct Line {
-    /// `jellyfin`, `upnp` or `hdhomerun`.
-    kind: &'static str,
-    id: String,
-    name: String,
-    address: String,
-    from: Option<String>,
-    interface: Option<String>,
-}
 
 /// Where answers are shown, and how many there were.
 struct Output {
     format: Format,
-    progress: Progress,
-    shown: std::cell::Cell<usize>,
+    progress: bool,
+    shown: Cell<usize>,
 }
 
 impl Output {
-    fn show(&self, line: &Line) {
-        self.progress.clear();
+    fn show(&self, answer: &Answer) {
+        self.clear();
         self.shown.set(self.shown.get() + 1);
         print(&match self.format {
-            Format::Json => json(line) + "\n",
-            Format::Text => {
-                let by =
-                    line.interface.as_ref().map_or(String::new(), |name| format!(" by {name}"));
-                let from =
-                    line.from.as_ref().map_or(String::new(), |from| format!(", from {from}{by}"));
-                format!("{:<9}  {}  {}  ({}{from})\n", line.kind, line.name, line.address, line.id)
-            }
+            Format::Json => json(answer) + "\n",
+            Format::Text => text(answer),
         });
     }
+
+    /// A line on a terminal that says what is going on, and goes when there is something to show.
+    async fn tick(&self, wait: Duration) -> Infallible {
+        let begun = tokio::time::Instant::now();
+        let mut every = tokio::time::interval(Duration::from_millis(500));
+        loop {
+            every.tick().await;
+            if self.progress {
+                let left = wait.saturating_sub(begun.elapsed()).as_secs_f32().ceil();
+                self.clear();
+                let _ = write!(
+                    std::io::stderr(),
+                    "searching, {left:.0} s left, {} found …",
+                    self.shown.get()
+                );
+            }
+        }
+    }
+
+    fn clear(&self) {
+        if self.progress {
+            let _ = write!(std::io::stderr(), "\r\x1b[K");
+        }
+    }
+}
+
+fn text(answer: &Answer) -> String {
+    let kind = if answer.jellyfin && answer.kind == "upnp" { "upnp*" } else { answer.kind };
+    let model = answer.model.iter().map(|model| format!("{model}, "));
+    let from = answer.from.iter().map(|from| format!(", from {from}"));
+    let by = answer.interface.iter().map(|name| format!(" by {name}"));
+    let details = model.chain([answer.id.clone()]).chain(from).chain(by).collect::<String>();
+    let mut text = format!("{kind:<9}  {}  {}  ({details})\n", answer.name, answer.address);
+    if let Some(other) = &answer.conflict {
+        text += &format!(
+            "           warning: {other} has the same id, so that clients take one for the other: \
+             give one of them a new id (Jellyfin: delete device.txt in its data directory; \
+             jellynet: server-id)\n"
+        );
+    }
+    if let Some(problem) = &answer.problem {
+        text += &format!("           its description is not to be had: {problem}\n");
+    }
+    text
 }
 
 pub(super) fn run(args: &DiscoverArgs) -> Result<(), Failure> {
@@ -57,18 +81,13 @@ pub(super) fn run(args: &DiscoverArgs) -> Result<(), Failure> {
 async fn search(args: &DiscoverArgs) -> Result<(), Failure> {
     let interfaces = Interfaces::watch()
         .map_err(|error| Failure::runtime("cannot read this host's interfaces", error))?;
-    let table = interfaces.current();
-    let output = Output {
-        format: args.format,
-        progress: Progress::begin(args.timeout),
-        shown: std::cell::Cell::new(0),
-    };
-    tokio::join!(
-        jellyfin(args.timeout, interfaces.clone(), &table, &output),
-        upnp(args.timeout, interfaces, &output),
-        hdhomerun(args.timeout, &output),
-    );
-    output.progress.clear();
+    let progress = std::io::stderr().is_terminal();
+    let output = Output { format: args.format, progress, shown: Cell::new(0) };
+    tokio::select! {
+        () = discover(args.timeout, interfaces, |answer| output.show(&answer)) => {}
+        never = output.tick(args.timeout) => match never {},
+    }
+    output.clear();
     if args.format == Format::Text {
         let seconds = args.timeout.as_secs_f32();
         print(&match output.shown.get() {
@@ -81,87 +100,4 @@ async fn search(args: &DiscoverArgs) -> Result<(), Failure> {
         });
     }
     Ok(())
-}
-
-async fn jellyfin(wait: Duration, interfaces: Interfaces, table: &InterfaceTable, output: &Output) {
-    let mut search = seek(SeekerConfig::default().with_wait(wait), interfaces);
-    while let Some(event) = search.next().await {
-        if let SeekEvent::Found(found) | SeekEvent::Also(found) = event {
-            output.show(&Line {
-                kind: "jellyfin",
-                id: found.answer.id,
-                name: found.answer.name,
-                address: found.answer.address,
-                from: Some(found.from.to_string()),
-                interface: table.by_index(found.interface).map(|i| i.name.clone()),
-            });
-        }
-    }
-}
-
-/// UPnP media servers; a description is a stranger's word and is not fetched, so that the product
-/// stands in for the name.
-async fn upnp(wait: Duration, interfaces: Interfaces, output: &Output) {
-    let Ok(target) = "urn:schemas-upnp-org:device:MediaServer:1".parse::<Target>() else {
-        return;
-    };
-    let product = product_line("jellynet", env!("CARGO_PKG_VERSION"));
-    let mut search = match Search::start(SearcherConfig::new([target], product, seed()), interfaces)
-    {
-        Ok(search) => search,
-        Err(error) => {
-            tracing::warn!(error = chain(&error), "search no UPnP devices");
-            return;
-        }
-    };
-    let _ = timeout(wait, async {
-        while let Some(event) = search.next().await {
-            if let SearcherEvent::Alive(found) = event {
-                output.show(&Line {
-                    kind: "upnp",
-                    id: found.usn,
-                    name: found.server.unwrap_or_default(),
-                    address: found.location,
-                    from: None,
-                    interface: None,
-                });
-            }
-        }
-    })
-    .await;
-}
-
-async fn hdhomerun(wait: Duration, output: &Output) {
-    let Ok(found) = timeout(wait, discover(SeekConfig::default())).await else {
-        return;
-    };
-    for device in found.unwrap_or_default() {
-        output.show(&Line {
-            kind: "hdhomerun",
-            name: format!("{} tuners", device.tuner_count),
-            address: device.api_root().unwrap_or_default(),
-            from: device.address().map(|address| address.to_string()),
-            id: device.id.to_string(),
-            interface: None,
-        });
-    }
-}
-
-/// A line on a terminal that says what is going on, and goes when there is something to show.
-struct Progress(bool);
-
-impl Progress {
-    fn begin(wait: Duration) -> Self {
-        let shown = std::io::stderr().is_terminal();
-        if shown {
-            let _ = write!(std::io::stderr(), "searching for {} s …", wait.as_secs_f32());
-        }
-        Self(shown)
-    }
-
-    fn clear(&self) {
-        if self.0 {
-            let _ = write!(std::io::stderr(), "\r\x1b[K");
-        }
-    }
 }

@@ -161,9 +161,90 @@ fn the_discover_verb_lists_servers_televisions_see_and_tuners() {
     let upnp = of("upnp");
     assert!(upnp["id"].as_str().unwrap().ends_with(":device:MediaServer:1"), "{upnp}");
     assert!(upnp["address"].as_str().unwrap().contains("/dlna/"), "{upnp}");
+    // From its description, which the server itself gives out.
+    assert_eq!((&upnp["name"], &upnp["model"]), (&"Attic".into(), &"Jellyfin Server".into()));
+    assert_eq!((&upnp["jellyfin"], &upnp["problem"]), (&true.into(), &serde_json::Value::Null));
     let tuner = of("hdhomerun");
     assert_eq!((&tuner["id"], &tuner["name"]), (&"10A5B1C0".into(), &"3 tuners".into()));
     assert_eq!(tuner["from"], "10.77.2.2:65001");
+}
+
+#[test]
+fn the_discover_verb_tells_of_two_servers_with_one_id_and_of_a_description_that_is_not_there() {
+    let Some(net) = Network::new() else { return };
+    // Two installations from one image, on one LAN.
+    let config = "[[upstream]]\nurl = 'http://127.0.0.1:8097'\n";
+    let clones = [&net.server, &net.router].map(|host| {
+        MediaServer::start(host, "127.0.0.1:8097");
+        let server = Server::start(host, config);
+        server.process.wait_for_line("Living Room", SOON);
+        server
+    });
+    let mut command = jellynet(&["discover", "--timeout", "2s"]);
+    let output = net.one.run(|| command.output().unwrap());
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(text.matches("jellyfin   Living Room").count(), 2, "{text}");
+    assert_eq!(text.matches("has the same id").count(), 1, "{text}");
+    drop(clones);
+
+    // The port of the description is closed.
+    let config = "[ssdp]\nenabled = true\n[published]\nurls = ['http://10.77.1.1:9']\n";
+    let _server = Server::start(&net.server, config);
+    let lines = lines(&net.one, jellynet(&["discover", "--timeout", "3s", "--format", "json"]));
+    let upnp = lines.iter().find(|line| line["kind"] == "upnp").unwrap();
+    assert!(upnp["problem"].as_str().unwrap().contains("cannot connect"), "{upnp}");
+    assert!(upnp["name"].as_str().unwrap().contains("jellynet"), "the product instead: {upnp}");
+}
+
+#[test]
+fn the_administrator_sees_how_ssdp_stands_on_each_network() {
+    let Some(net) = Network::new() else { return };
+    let Some(gssdp) = peer::find_with("gssdp-discover", &[]) else { return };
+    let hog = net.server.run(|| std::net::UdpSocket::bind("0.0.0.0:1900").unwrap());
+    let config = "[ssdp]\nenabled = true\n[admin]\nlisten = ['127.0.0.1:9096']\n";
+    let _server = Server::start(&net.server, config);
+    let told = |path: &str| {
+        let answer = get(&net.server, "127.0.0.1:9096", path).unwrap();
+        (answer.status, serde_json::from_str::<serde_json::Value>(&answer.body).unwrap())
+    };
+    let (status, ready) = told("/ready");
+    assert_eq!(status, 200, "nobody needs SSDP to be served: {ready}");
+    assert!(ready.to_string().contains("another program has 1900/udp"), "{ready}");
+    let ssdp = &told("/status.json").1["ssdp"];
+    assert_eq!(ssdp["port_1900"], "search-port", "{ssdp}");
+    assert!(ssdp["search_port"].as_u64().unwrap() >= 49152, "{ssdp}");
+
+    drop(hog);
+    peer::wait_until("port 1900", SOON, || told("/status.json").1["ssdp"]["port_1900"] == "shared");
+    let _seen = control_point(&gssdp, &net.two);
+    peer::wait_until("announcements and an answer", SOON, || {
+        let ssdp = &told("/status.json").1["ssdp"];
+        let network = ssdp["networks"].as_array().unwrap().iter().find(|network| {
+            network["interface"] == "eth1" && network["group"] == "239.255.255.250"
+        });
+        let network = network.unwrap();
+        assert_eq!(network["address"], "10.77.2.1", "{network}");
+        network["announced"] == true
+            && network["problem"].is_null()
+            && ssdp["answers"].as_u64().unwrap() > 0
+    });
+    assert!(!told("/ready").1.to_string().contains("another program"));
+}
+
+#[test]
+fn a_listener_that_comes_after_its_address_is_announced() {
+    let (Some(program), Some(net)) = (peer::find_with("gssdp-discover", &[]), Network::new())
+    else {
+        return;
+    };
+    // The port is another's at first, so that there is no URL to announce on this network.
+    let other = net.server.run(|| std::net::TcpListener::bind("10.77.2.1:8096").unwrap());
+    let seen = control_point(&program, &net.two);
+    let config = "[http]\nlisten = ['10.77.1.1:8096', '10.77.2.1:8096']\n[ssdp]\nenabled = true\n";
+    let _server = Server::start(&net.server, config);
+    assert_eq!(seen.find_line("Location: http://10.77.2.1:8096/", CHANGE), None);
+    drop(other);
+    location(&seen, "10.77.2.1:8096");
 }
 
 fn lines(on: &Namespace, mut command: Command) -> Vec<serde_json::Value> {
