@@ -1,5 +1,7 @@
 //! UPnP: this server, or the upstream behind it, as a media server that televisions see.
 
+mod status;
+
 use std::future::{Ready, ready};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -8,13 +10,14 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::{Request, Response};
 use jellynet_base_url::BasePath;
+use jellynet_bind::Events;
 use jellynet_discovery::ServerId;
 use jellynet_netif::{Interface, Interfaces};
 use jellynet_published::Ask;
 use jellynet_ssdp::description::{Description, Descriptions};
 use jellynet_ssdp::{
-    Advertiser, AdvertiserConfig, AdvertiserCounters, RootDevice, Rung, SsdpService,
-    SsdpServiceConfig, Uuid, boot_id, product_line, seed,
+    Advertiser, AdvertiserConfig, AdvertiserCounters, Rung, SsdpService, SsdpServiceConfig, Uuid,
+    boot_id, product_line, seed,
 };
 use jellynet_upstream::Upstream;
 use tower_layer::Layer;
@@ -24,6 +27,8 @@ use crate::announce::Own;
 use crate::identity;
 use crate::reach::Reach;
 
+pub(crate) use self::status::SsdpStatus;
+
 /// The icon of the description; one is needed, by its URL the Jellyfin client for Roku finds the
 /// server.
 const ICON: &[u8] = include_bytes!("icon.png");
@@ -31,7 +36,7 @@ const ICON: &[u8] = include_bytes!("icon.png");
 const ICON_SIZE: u32 = 120;
 
 /// What is announced, and what answers requests for its description; cheap to clone.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Dlna {
     /// Until it says goodbye; shared with those who follow the upstreams.
     service: Arc<Mutex<Option<SsdpService>>>,
@@ -82,11 +87,10 @@ impl Dlna {
             Bytes::from_static(ICON),
         );
         let (reach, path) = (self.reach.clone(), description.path());
-        let root =
-            RootDevice::new(description.device(), move |interface: &Interface, address: IpAddr| {
-                let ask = Ask::new(address).came_by(interface.index).plain_address();
-                Some(format!("{}{path}", reach.url(&ask)?.url))
-            });
+        let root = description.root_device(move |interface: &Interface, address: IpAddr| {
+            let ask = Ask::new(address).came_by(interface.index).plain_address();
+            Some(format!("{}{path}", reach.url(&ask)?.url))
+        });
         let descriptions = Descriptions::new([description]).with_base(self.base.as_str());
         *self.descriptions.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(descriptions);
         if let Some(Err(error)) = self.service().as_ref().map(|s| s.replace_devices(vec![root])) {
@@ -99,6 +103,22 @@ impl Dlna {
         identity::follow(upstream, move |who| {
             if let Ok(id) = who.id.parse() {
                 dlna.speak_for(id, &who.server_name);
+            }
+        });
+    }
+
+    /// Asks for the URLs again when a listener comes or goes: its address may have been there
+    /// before it.
+    pub(crate) fn follow_listeners(&self, mut listeners: Events) {
+        let service = Arc::downgrade(&self.service);
+        tokio::spawn(async move {
+            while listeners.next().await.is_some() {
+                let Some(service) = service.upgrade() else {
+                    return;
+                };
+                if let Some(service) = &*service.lock().unwrap_or_else(PoisonError::into_inner) {
+                    service.locations_changed();
+                }
             }
         });
     }

@@ -147,8 +147,12 @@ impl Gateway {
             Dlna::start(own.as_ref(), &upstreams, &config.base_url.path, &reach, interfaces.clone())
         });
         let dlna = dlna.flatten();
+        if let Some(dlna) = &dlna {
+            dlna.follow_listeners(listeners.handle().events());
+        }
         let tuner = tuners::open(&config.tuner, &config.server.data_dir())?;
-        let health = Health { listeners: listeners.handle(), upstreams, announcer, reach, tls };
+        let (listening, ssdp) = (listeners.handle(), dlna.clone());
+        let health = Health { listeners: listening, upstreams, announcer, dlna: ssdp, reach, tls };
         let parts = Parts::new(&config, &interfaces.current());
         let admin = watch(&parts, &health, &counts, dlna.as_ref());
         let core = Core { parts, health, dlna, own, tuner, admin };

@@ -8,6 +8,7 @@ use jellynet_bind::{Handle, OutcomeKind};
 use jellynet_upstream::{State, Upstream};
 
 use crate::announce::Announcer;
+use crate::dlna::Dlna;
 use crate::reach::Reach;
 use crate::status::{Status, Watched};
 use crate::tls::Tls;
@@ -18,6 +19,7 @@ pub(crate) struct Health {
     pub(crate) listeners: Handle,
     pub(crate) upstreams: Vec<Upstream>,
     pub(crate) announcer: Option<Announcer>,
+    pub(crate) dlna: Option<Dlna>,
     pub(crate) reach: Reach,
     pub(crate) tls: Option<Tls>,
 }
@@ -96,6 +98,7 @@ impl Health {
                 }
             }
         }));
+        parts.extend(self.dlna.iter().map(Dlna::part));
         parts.extend(self.tls.iter().flat_map(Tls::parts));
         Ready::new(parts)
     }

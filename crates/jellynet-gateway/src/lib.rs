@@ -28,8 +28,8 @@ mod tuners;
 mod welcome;
 
 pub use crate::config::{Config, KEYS};
-pub use crate::doctor::{Diagnosis, Finding, Verdict, examine};
 pub use crate::discover::{Answer, discover};
+pub use crate::doctor::{Diagnosis, Finding, Verdict, examine};
 pub use crate::explain::{Explain, Question};
 pub use crate::gateway::{Drain, Gateway, OpenError};
 pub use crate::healthcheck::healthcheck;

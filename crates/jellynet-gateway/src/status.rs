@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::announce::Announcer;
 use crate::counts::Counts;
-use crate::dlna::Dlna;
+use crate::dlna::{Dlna, SsdpStatus};
 use crate::health::Health;
 use crate::tls::Tls;
 
@@ -92,14 +92,6 @@ struct DiscoveryStatus {
 }
 
 #[derive(Serialize)]
-struct SsdpStatus {
-    state: String,
-    searches: u64,
-    answers: u64,
-    announcements: u64,
-}
-
-#[derive(Serialize)]
 struct CertificateStatus {
     name: String,
     names: Vec<String>,
@@ -136,7 +128,7 @@ impl Status {
             announced: health.reach.announced_by_interface(),
             upstreams: upstreams(health),
             discovery: health.announcer.as_ref().map(discovery),
-            ssdp: watched.dlna.as_ref().map(ssdp),
+            ssdp: watched.dlna.as_ref().and_then(Dlna::report),
             certificates: health.tls.iter().flat_map(Tls::others).map(certificate).collect(),
             acme: health.tls.iter().flat_map(Tls::acme).collect(),
             proxies: proxies(watched),
@@ -214,16 +206,6 @@ fn discovery(announcer: &Announcer) -> DiscoveryStatus {
         off_link: stats.off_link,
         limited: stats.limited,
         unanswerable: stats.unanswerable,
-    }
-}
-
-fn ssdp(dlna: &Dlna) -> SsdpStatus {
-    let counters = dlna.counters();
-    SsdpStatus {
-        state: dlna.status(),
-        searches: counters.map_or(0, |c| c.searches),
-        answers: counters.map_or(0, |c| c.answers),
-        announcements: counters.map_or(0, |c| c.announcements),
     }
 }
 
