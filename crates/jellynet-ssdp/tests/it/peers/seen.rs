@@ -45,6 +45,24 @@ fn gssdp_sees_the_location_of_its_lan_and_the_end() {
     assert!(!two.output().contains("10.77.1.1"), "{}", two.output());
 }
 
+/// How async-upnp-client is told to use IPv4 and IPv6 on a client's LAN, and the URL it gets there.
+fn ways(client: &Namespace, n: usize) -> [(Vec<String>, String); 2] {
+    let eth0 = index(client, "eth0");
+    let bind = "--bind".to_owned();
+    [
+        (vec![bind.clone(), format!("10.77.{n}.2")], format!("http://10.77.{n}.1:8096/")),
+        (
+            vec![
+                bind,
+                format!("fd77:{n}::2%{eth0}"),
+                "--target".to_owned(),
+                format!("FF02::C%{eth0}"),
+            ],
+            format!("http://[fd77:{n}::1]:8096/"),
+        ),
+    ]
+}
+
 #[test]
 fn async_upnp_client_finds_it_over_both_families_and_reads_its_description() {
     let Some(python) = peer::find_python("async-upnp-client") else {
@@ -52,25 +70,21 @@ fn async_upnp_client_finds_it_over_both_families_and_reads_its_description() {
     };
     let Some(stage) = Stage::set() else { return };
     let _server = Server::start(&stage.server);
-    let client = &stage.clients[0];
     let module = ["-c", "from async_upnp_client.cli import main; main()", "--timeout", "4"];
-    let eth0 = index(client, "eth0");
-    let six = [
-        "--bind".to_owned(),
-        format!("fd77:1::2%{eth0}"),
-        "--target".to_owned(),
-        format!("FF02::C%{eth0}"),
-    ];
-    let six: Vec<_> = six.iter().map(String::as_str).collect();
-    for (way, url) in
-        [(vec!["--bind", "10.77.1.2"], "http://10.77.1.1:8096/"), (six, "http://[fd77:1::1]:8096/")]
-    {
-        let search = [&module[..], &["search", "--search_target", MEDIA_SERVER], &way].concat();
-        let found = client.spawn(command(&python, &search));
+    let mut searches = Vec::new();
+    for (client, n) in stage.clients.iter().zip(1..) {
+        for (way, url) in ways(client, n) {
+            let way: Vec<_> = way.iter().map(String::as_str).collect();
+            let search = [&module[..], &["search", "--search_target", MEDIA_SERVER], &way].concat();
+            searches.push((client.spawn(command(&python, &search)), url));
+        }
+    }
+    for (found, url) in &searches {
         let line = found.wait_for_line("BOOTID.UPNP.ORG", PATIENCE);
         assert!(line.contains(url), "{line}");
         assert!(line.contains("EXT"), "{line}");
     }
+    let client = &stage.clients[0];
     let read = "import asyncio, sys\n\
         from async_upnp_client.aiohttp import AiohttpRequester\n\
         from async_upnp_client.client_factory import UpnpFactory\n\
@@ -88,29 +102,34 @@ fn async_upnp_client_finds_it_over_both_families_and_reads_its_description() {
 }
 
 #[test]
-fn async_upnp_client_hears_the_announcements() {
+fn async_upnp_client_hears_the_announcements_of_both_families() {
     let Some(python) = peer::find_python("async-upnp-client") else {
         return;
     };
     let Some(stage) = Stage::set() else { return };
-    let client = &stage.clients[0];
-    let listen = [
-        "-u",
-        "-c",
-        "from async_upnp_client.cli import main; main()",
-        "advertisements",
-        "--bind",
-        "10.77.1.2",
-    ];
-    let listener = client.spawn(command(&python, &listen));
-    // The program says nothing when it is ready: its socket does.
-    peer::wait_until("the listener to join", PATIENCE, || {
-        client.ip_output("maddress show dev eth0").contains("239.255.255.250")
-    });
+    let listen = ["-u", "-c", "from async_upnp_client.cli import main; main()", "advertisements"];
+    let mut listeners = Vec::new();
+    for (client, n) in stage.clients.iter().zip(1..) {
+        for (way, url) in ways(client, n) {
+            let way: Vec<_> = way.iter().map(String::as_str).collect();
+            let arguments = [&listen[..], &way].concat();
+            listeners.push((client.spawn(command(&python, &arguments)), url));
+        }
+        // The program says nothing when it is ready: its sockets do.
+        peer::wait_until("the listeners to join", PATIENCE, || {
+            let joined = client.ip_output("maddress show dev eth0");
+            joined.contains("239.255.255.250") && joined.contains("ff02::c")
+        });
+    }
     let server = Server::start(&stage.server);
-    listener.wait_for_line("ssdp:alive", PATIENCE);
+    for (listener, url) in &listeners {
+        listener.wait_for_line(url, PATIENCE);
+        listener.wait_for_line("ssdp:alive", PATIENCE);
+    }
     server.stop();
-    listener.wait_for_line("ssdp:byebye", PATIENCE);
+    for (listener, _) in &listeners {
+        listener.wait_for_line("ssdp:byebye", PATIENCE);
+    }
 }
 
 #[test]
@@ -122,20 +141,22 @@ fn vlc_lists_the_server() {
     let Some(runuser) = peer::find_with("runuser", &["--version"]) else {
         return;
     };
-    let scratch = Scratch::new("vlc");
-    let home = scratch.path().to_str().unwrap();
-    // VLC does not run as root.
-    let mut chown = Command::new("chown");
-    assert!(chown.args(["nobody", home]).status().unwrap().success());
     let _server = Server::start(&stage.server);
-    let mut command = runuser.command();
-    command.args(["-u", "nobody", "--", "env"]);
-    command.args([&format!("HOME={home}"), &format!("XDG_RUNTIME_DIR={home}")]);
-    command.arg(vlc.path());
-    command.args(["-vvv", "--services-discovery", "upnp", "--miface", "eth0"]);
-    let process = stage.clients[0].spawn(command);
-    let line = process.wait_for_line("Adding server", PATIENCE);
-    assert!(line.contains(NAME) && line.contains(USN), "{line}");
+    for (client, at) in stage.clients.iter().zip(["vlc-one", "vlc-two"]) {
+        let scratch = Scratch::new(at);
+        let home = scratch.path().to_str().unwrap();
+        // VLC does not run as root.
+        let mut chown = Command::new("chown");
+        assert!(chown.args(["nobody", home]).status().unwrap().success());
+        let mut command = runuser.command();
+        command.args(["-u", "nobody", "--", "env"]);
+        command.args([&format!("HOME={home}"), &format!("XDG_RUNTIME_DIR={home}")]);
+        command.arg(vlc.path());
+        command.args(["-vvv", "--services-discovery", "upnp", "--miface", "eth0"]);
+        let process = client.spawn(command);
+        let line = process.wait_for_line("Adding server", PATIENCE);
+        assert!(line.contains(NAME) && line.contains(USN), "{line}");
+    }
 }
 
 #[test]
@@ -147,12 +168,15 @@ fn the_universal_control_point_of_gupnp_reads_everything() {
     };
     let Some(stage) = Stage::set() else { return };
     let _server = Server::start(&stage.server);
-    let mut command = xvfb.command();
-    command.arg("-a").arg(gupnp.path()).args(["-i", "eth0"]);
-    command.env("GUPNP_DEBUG", "1").env("G_MESSAGES_DEBUG", "all");
-    let process = stage.clients[0].spawn(command);
-    for part in ["description.xml", "contentdirectory.xml", "connectionmanager.xml"] {
-        process.wait_for_line(part, PATIENCE);
+    for (client, n) in stage.clients.iter().zip(1..) {
+        let mut command = xvfb.command();
+        command.arg("-a").arg(gupnp.path()).args(["-i", "eth0"]);
+        command.env("GUPNP_DEBUG", "1").env("G_MESSAGES_DEBUG", "all");
+        let process = client.spawn(command);
+        for part in ["description.xml", "contentdirectory.xml", "connectionmanager.xml"] {
+            process.wait_for_line(part, PATIENCE);
+        }
+        assert!(process.output().contains(&format!("10.77.{n}.1")), "{}", process.output());
     }
 }
 
@@ -189,6 +213,8 @@ fn upnpc_lists_the_description() {
     };
     let Some(stage) = Stage::set() else { return };
     let _server = Server::start(&stage.server);
-    let process = stage.clients[0].spawn(command(&upnpc, &["-m", "eth0", "-l"]));
-    process.wait_for_line("desc: http://10.77.1.1:8096/dlna/", PATIENCE);
+    for (client, n) in stage.clients.iter().zip(1..) {
+        let process = client.spawn(command(&upnpc, &["-m", "eth0", "-l"]));
+        process.wait_for_line(&format!("desc: http://10.77.{n}.1:8096/dlna/"), PATIENCE);
+    }
 }
