@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::error::Error;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,8 +69,9 @@ impl Accept {
             return Ok(());
         }
         let stack = self.live.service(facts.name() == HTTPS);
+        let peer = facts.peer_addr().ip();
         if !version.preamble {
-            return self.decrypt(&version.server, connection, facts, stack).await;
+            return self.decrypt(&version.server, connection, facts, peer, stack).await;
         }
         let proxies = Arc::new(self.rules.load().proxies().clone());
         let policy = PreamblePolicy::RequiredOfProxies(proxies);
@@ -77,19 +79,23 @@ impl Accept {
             proxy_protocol::accept(connection, facts.peer_addr(), &policy, PREAMBLE).await?;
         match preamble {
             Some(preamble) => {
-                let stack = AddExtension::new(stack, preamble.client());
-                self.decrypt(&version.server, stream, facts, stack).await
+                let client = preamble.client();
+                let address = client.client.map(|client| client.ip()).or(peer);
+                let stack = AddExtension::new(stack, client);
+                self.decrypt(&version.server, stream, facts, address, stack).await
             }
-            None => self.decrypt(&version.server, stream, facts, stack).await,
+            None => self.decrypt(&version.server, stream, facts, peer, stack).await,
         }
     }
 
-    /// Ends TLS where the listener is for HTTPS, and serves HTTP.
+    /// Ends TLS where the listener is for HTTPS, and serves HTTP. `client` is who is behind a proxy
+    /// that says so, so that a crowd behind one does not share the bounds of one client.
     async fn decrypt<I, S, B>(
         self,
         server: &HttpServer,
         stream: I,
         facts: Facts,
+        client: Option<IpAddr>,
         stack: S,
     ) -> Result<(), Failed>
     where
@@ -107,7 +113,10 @@ impl Accept {
             server.serve_stream(stream, facts, Protocol::Sniff, stack).await?;
             return Ok(());
         };
-        let stream = tls.acceptor.accept(stream).await?;
+        let stream = match client {
+            Some(client) => tls.acceptor.accept_from(stream, client).await?,
+            None => tls.acceptor.accept(stream).await?,
+        };
         let known = stream.facts().clone();
         let protocol = match known.alpn.as_deref() {
             Some("h2") => Protocol::Http2,

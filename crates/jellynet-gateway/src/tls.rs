@@ -19,7 +19,7 @@ use std::sync::Arc;
 use jellynet_admin::{Kind, Metrics, Part, Sample};
 use jellynet_netif::Interfaces;
 use jellynet_tls::{
-    AcmeManager, AcmeStatus, Event, Http01, IdentityStore, Loader, LocalAuthority, Status,
+    AcmeManager, AcmeStatus, Event, HandshakeCounts, Http01, IdentityStore, Loader, LocalAuthority, Status,
     Timestamp, TlsAcceptor, TlsOptions, default_provider,
 };
 
@@ -163,6 +163,13 @@ impl Tls {
                 until.map(|(name, until)| sample(name, until.as_unix())).collect()
             },
         );
+        let acceptor = self.acceptor.clone();
+        metrics.add(
+            "jellynet_tls_handshakes_total",
+            "Handshakes, by how they ended.",
+            Kind::Counter,
+            move || handshakes(acceptor.counts()),
+        );
         if self.acme.is_empty() {
             return;
         }
@@ -202,6 +209,21 @@ fn load_files(store: &IdentityStore, config: &Https) -> Result<(), OpenError> {
         }
     }
     Ok(())
+}
+
+fn handshakes(counts: HandshakeCounts) -> Vec<Sample> {
+    let outcomes = [
+        ("completed", counts.completed),
+        ("failed", counts.failed),
+        ("timed-out", counts.timed_out),
+        ("refused", counts.refused),
+        ("challenge", counts.challenges),
+    ];
+    let one = |(outcome, count): (&str, u64)| Sample {
+        labels: vec![("outcome", outcome.to_owned())],
+        value: count as f64,
+    };
+    outcomes.into_iter().map(one).collect()
 }
 
 fn tell(event: &Event) {

@@ -4,13 +4,17 @@
 //! 2. Octet 0x16 is TLS. An HTTP request in clear gets a 308 to the same URL with `https`; anything
 //!    else is closed.
 //! 3. The handshake has 10 s, and at most 512 run at the same time; the others wait within theirs.
+//!    One client has at most 64 of them, waiting ones included; what it begins beyond is closed.
 //! 4. A TLS-ALPN-01 challenge is answered and closed.
 //! 5. A handshake uses certificates, sessions and tickets of one generation of the store.
 
+mod clients;
+mod counts;
 mod plain;
 mod stream;
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,8 +28,11 @@ use crate::config::{self, TlsConfigError, TlsOptions};
 use crate::facts::TlsFacts;
 use crate::store::{ACME_TLS_ALPN, IdentityStore};
 
+pub use counts::HandshakeCounts;
 pub use stream::TlsStream;
 
+use clients::Clients;
+use counts::Counters;
 use stream::Rewind;
 
 /// The type of a TLS record that carries a handshake (RFC 8446 § 5.1).
@@ -44,6 +51,8 @@ struct Inner {
     base: ServerConfig,
     current: ArcSwap<(u64, Arc<ServerConfig>)>,
     handshakes: Semaphore,
+    clients: Clients,
+    counters: Counters,
     options: TlsOptions,
 }
 
@@ -72,6 +81,14 @@ pub enum AcceptError {
         /// The limit.
         limit: Duration,
     },
+    /// The client has as many handshakes under way as one client may.
+    #[error("the client {client} has {limit} handshakes under way already")]
+    TooMany {
+        /// Its address.
+        client: IpAddr,
+        /// The limit.
+        limit: usize,
+    },
     /// The handshake failed.
     #[error("the handshake failed")]
     Handshake(#[source] io::Error),
@@ -94,11 +111,14 @@ impl TlsAcceptor {
             base,
             current: ArcSwap::from_pointee(current),
             handshakes: Semaphore::new(options.max_handshakes),
+            clients: Clients::new(options.max_handshakes_per_client),
+            counters: Counters::default(),
             options,
         })))
     }
 
-    /// Makes the handshake.
+    /// Makes the handshake, of a client that is not told from others: see
+    /// [`accept_from`](Self::accept_from).
     ///
     /// # Errors
     ///
@@ -107,7 +127,45 @@ impl TlsAcceptor {
     /// # Cancel safety
     ///
     /// Dropping it closes the connection.
-    pub async fn accept<IO>(&self, mut io: IO) -> Result<TlsStream<IO>, AcceptError>
+    pub async fn accept<IO>(&self, io: IO) -> Result<TlsStream<IO>, AcceptError>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        self.begin(io, None).await
+    }
+
+    /// Makes the handshake of a client with this address, or from this IPv6 network of 64 bits,
+    /// within [`max_handshakes_per_client`](TlsOptions::max_handshakes_per_client).
+    ///
+    /// # Errors
+    ///
+    /// Why there is none. The connection is closed then.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it closes the connection.
+    pub async fn accept_from<IO>(
+        &self,
+        io: IO,
+        client: IpAddr,
+    ) -> Result<TlsStream<IO>, AcceptError>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        self.begin(io, Some(client)).await
+    }
+
+    /// What became of the handshakes so far.
+    #[must_use]
+    pub fn counts(&self) -> HandshakeCounts {
+        self.0.counters.read()
+    }
+
+    async fn begin<IO>(
+        &self,
+        mut io: IO,
+        client: Option<IpAddr>,
+    ) -> Result<TlsStream<IO>, AcceptError>
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
@@ -121,10 +179,20 @@ impl TlsAcceptor {
         if first.first() != Some(&HANDSHAKE_RECORD) {
             return Err(plain::answer(io, first, options.first_byte_timeout).await);
         }
-        let limit = options.handshake_timeout;
-        timeout(limit, self.handshake(Rewind::new(first, io)))
-            .await
-            .unwrap_or(Err(AcceptError::Timeout { limit }))
+        let result = match client.map(|client| (client, self.0.clients.enter(client))) {
+            Some((client, None)) => {
+                Err(AcceptError::TooMany { client, limit: options.max_handshakes_per_client })
+            }
+            // Its place is free again when the handshake is over.
+            _place => {
+                let limit = options.handshake_timeout;
+                timeout(limit, self.handshake(Rewind::new(first, io)))
+                    .await
+                    .unwrap_or(Err(AcceptError::Timeout { limit }))
+            }
+        };
+        self.0.counters.count(&result);
+        result
     }
 
     async fn handshake<IO>(&self, io: Rewind<IO>) -> Result<TlsStream<IO>, AcceptError>

@@ -37,6 +37,9 @@ pub struct TlsOptions {
     pub first_byte_timeout: Duration,
     /// Handshakes at the same time; others wait, within their time-out. Default: 512.
     pub max_handshakes: usize,
+    /// Handshakes at the same time of one client, which is an IPv4 address or an IPv6 network of 64
+    /// bits; further ones are closed. Default: 64.
+    pub max_handshakes_per_client: usize,
 }
 
 impl Default for TlsOptions {
@@ -47,6 +50,7 @@ impl Default for TlsOptions {
             handshake_timeout: Duration::from_secs(10),
             first_byte_timeout: Duration::from_secs(5),
             max_handshakes: 512,
+            max_handshakes_per_client: 64,
         }
     }
 }

@@ -230,6 +230,38 @@ async fn handshakes_beyond_the_limit_wait_and_the_others_go_on() {
     assert!(waited.is_ok() || waited.is_err_and(|error| error.contains("more than 3s")));
 }
 
+#[tokio::test(start_paused = true)]
+async fn one_client_has_its_share_of_handshakes_and_the_others_go_on() {
+    let mut options = TlsOptions::default();
+    options.max_handshakes_per_client = 2;
+    let acceptor = TlsAcceptor::new(&store_with("tv.test"), options).unwrap();
+    let greedy = "2001:db8::1".parse().unwrap();
+    let begin = async |client| {
+        let (mut near, far) = tokio::io::duplex(1024);
+        near.write_all(&[0x16, 3, 1]).await.unwrap();
+        let acceptor = acceptor.clone();
+        (near, tokio::spawn(async move { acceptor.accept_from(far, client).await.map(drop) }))
+    };
+    let idle = [begin(greedy).await, begin(greedy).await];
+    tokio::task::yield_now().await;
+    // Another address of the same network.
+    let (_near, third) = begin("2001:db8::2".parse().unwrap()).await;
+    let error = third.await.unwrap().unwrap_err();
+    assert!(matches!(error, AcceptError::TooMany { limit: 2, .. }), "{error}");
+    assert!(error.to_string().contains("2001:db8::2 has 2 handshakes"), "{error}");
+    assert!(connect(&acceptor, &Arc::new(client(&[&TLS13])), "tv.test").await.is_ok());
+    for (near, task) in idle {
+        assert!(matches!(task.await.unwrap(), Err(AcceptError::Timeout { .. })));
+        drop(near);
+    }
+    let (near, again) = begin(greedy).await;
+    drop(near);
+    assert!(matches!(again.await.unwrap(), Err(AcceptError::Handshake(_))), "there is room again");
+    let counts = acceptor.counts();
+    assert_eq!((counts.completed, counts.failed), (1, 1), "{counts:?}");
+    assert_eq!((counts.timed_out, counts.refused), (2, 1), "{counts:?}");
+}
+
 #[tokio::test]
 async fn a_challenge_is_shown_to_its_validator_alone() {
     let store = store_with("tv.test");
