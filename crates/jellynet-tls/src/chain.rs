@@ -38,6 +38,24 @@ pub(crate) fn leaf<'a>(
         .map(|(_, certificate)| certificate)
 }
 
+/// Where there is no key to tell: the certificate that issued none of the others, rather one of a
+/// server than of an authority.
+pub(crate) fn likely_leaf(certificates: &[Certificate], now: Timestamp) -> Option<&Certificate> {
+    let issued_another = |one: &Certificate| {
+        certificates.iter().any(|other| {
+            other.der != one.der && one.subject.same(&other.issuer) && other.key_ids_agree(one)
+        })
+    };
+    certificates
+        .iter()
+        .enumerate()
+        .max_by_key(|(index, one)| {
+            let last = !issued_another(one);
+            (last, !one.extensions.is_ca, one.is_valid_at(now), one.not_before, Reverse(*index))
+        })
+        .map(|(_, one)| one)
+}
+
 /// The path from a leaf towards its root.
 pub(crate) fn path(leaf: &Certificate, certificates: &[Certificate], now: Timestamp) -> Path {
     let mut served = vec![leaf.clone()];

@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 use rustls::crypto::CryptoProvider;
 use zeroize::Zeroizing;
 
+use crate::chain;
 use crate::error::LoadError;
-use crate::identity::Identity;
+use crate::identity::{Identity, readable};
+use crate::key::PrivateKey;
+use crate::material::Material;
 use crate::pem::base64::armor;
 use crate::pkcs12::write::{self, Contents, Encryption};
 use crate::private_file;
-use crate::source::{Loader, Source};
+use crate::source::{Files, Loader, Source};
 use crate::time::Timestamp;
 
 /// What to write.
@@ -122,6 +125,9 @@ impl Identity {
 
 /// Loads a certificate and writes it in another notation, readable by its owner alone.
 ///
+/// What is written without a key needs none: of certificates alone, that of a server and its
+/// issuers come first, then whatever else there is. A key alone needs no certificate.
+///
 /// # Errors
 ///
 /// What did not load, or why the result cannot be written.
@@ -131,10 +137,45 @@ pub fn convert(
     output: Output<'_>,
     target: &Path,
     now: Timestamp,
-) -> Result<Identity, ConvertError> {
-    let identity = loader.load(source, now)?;
-    let bytes = identity.export(output, loader.provider())?;
+) -> Result<(), ConvertError> {
+    let files = Files::read(source, loader.limits())?;
+    let (material, skipped) = loader.material(&files)?;
+    let bytes = match Identity::assemble(&material, loader.provider(), now) {
+        Ok(identity) => identity.export(output, loader.provider())?,
+        Err(error) => match of_parts(&material, output, now) {
+            Some(bytes) => bytes,
+            None => return Err(skipped.unwrap_or_else(|| files.content(error)).into()),
+        },
+    };
     private_file::write(target, &bytes)
-        .map_err(|source| ConvertError::Write { path: target.to_owned(), source })?;
-    Ok(identity)
+        .map_err(|source| ConvertError::Write { path: target.to_owned(), source })
+}
+
+/// An output that needs only what is there; `None` if there is more, which has to fit, or less.
+fn of_parts(material: &Material, output: Output<'_>, now: Timestamp) -> Option<Zeroizing<Vec<u8>>> {
+    if let Output::PemKey | Output::DerKey = output {
+        let [key] = material.keys.as_slice() else { return None };
+        let pkcs8 = PrivateKey::parse(key).ok().filter(|_| material.certificates.is_empty())?.pkcs8;
+        return Some(match output {
+            Output::DerKey => pkcs8,
+            _ => Zeroizing::new(armor("PRIVATE KEY", &pkcs8).as_bytes().to_vec()),
+        });
+    }
+    let certificates = readable(material).ok().filter(|_| material.keys.is_empty())?;
+    let leaf = chain::likely_leaf(&certificates, now)?;
+    match output {
+        Output::DerCertificate => Some(Zeroizing::new(leaf.der.to_vec())),
+        Output::PemCertificates => {
+            let mut ordered = chain::path(leaf, &certificates, now).served;
+            for one in certificates {
+                if ordered.iter().all(|seen| seen.der != one.der) {
+                    ordered.push(one);
+                }
+            }
+            let text: String =
+                ordered.iter().map(|one| armor("CERTIFICATE", &one.der).to_string()).collect();
+            Some(Zeroizing::new(text.into_bytes()))
+        }
+        _ => None,
+    }
 }

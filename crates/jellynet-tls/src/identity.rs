@@ -191,6 +191,11 @@ fn certificates(material: &Material) -> Result<Vec<Certificate>, DecodeError> {
             None => DecodeError::NoPrivateKey { certificates: material.certificates.len() },
         });
     }
+    readable(material)
+}
+
+/// Each certificate once, those left out that cannot be read unless there is no other.
+pub(crate) fn readable(material: &Material) -> Result<Vec<Certificate>, DecodeError> {
     let mut certificates: Vec<Certificate> = Vec::new();
     let mut error = None;
     for der in &material.certificates {

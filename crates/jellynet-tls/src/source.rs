@@ -142,6 +142,17 @@ impl Loader {
 
     /// The second half of [`Loader::load`].
     pub(crate) fn load_files(&self, files: &Files, now: Timestamp) -> Result<Identity, LoadError> {
+        let (material, skipped) = self.material(files)?;
+        Identity::assemble(&material, &self.provider, now)
+            .map_err(|error| skipped.unwrap_or_else(|| files.content(error)))
+    }
+
+    /// What the files hold; the second value is the first failure among files of a folder that may
+    /// not matter.
+    pub(crate) fn material(
+        &self,
+        files: &Files,
+    ) -> Result<(Material, Option<LoadError>), LoadError> {
         let content = |path: &Path, source| LoadError::Content { path: path.to_owned(), source };
         let mut material = Material::default();
         let mut skipped = None;
@@ -161,7 +172,6 @@ impl Loader {
                 Err(error) => return Err(content(path, error)),
             }
         }
-        Identity::assemble(&material, &self.provider, now)
-            .map_err(|error| skipped.unwrap_or_else(|| content(&files.main, error)))
+        Ok((material, skipped))
     }
 }

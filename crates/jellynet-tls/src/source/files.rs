@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use zeroize::Zeroizing;
 
 use super::Source;
-use crate::error::LoadError;
+use crate::error::{DecodeError, LoadError};
 use crate::limits::{Limits, limit_exceeded};
 use crate::pkcs12::sha256;
 
@@ -40,6 +40,11 @@ impl Files {
             }
         }
         Ok(Self { main, list, is_folder, password: source.password.read()? })
+    }
+
+    /// What is wrong with what they hold.
+    pub(crate) fn content(&self, source: DecodeError) -> LoadError {
+        LoadError::Content { path: self.main.clone(), source }
     }
 
     /// SHA-256 over all names and contents.
