@@ -59,8 +59,9 @@ impl std::fmt::Display for WarningKind {
     }
 }
 
-/// How long before its end a certificate is warned of: 14 days. Renewal of certificates with 45
-/// days comes at 15 days before the end, so that a healthy one is never warned of.
+/// How long before its end a certificate is warned of: 14 days, or a quarter of its life if that is
+/// less. Renewal comes when a third is left, or half of a short life, so that a healthy one is never
+/// warned of.
 pub const EXPIRES_SOON: Duration = Duration::from_secs(14 * 86_400);
 
 /// The facts that warnings come from.
@@ -105,13 +106,17 @@ impl Facts {
         warnings
     }
 
+    fn soon(&self) -> Duration {
+        EXPIRES_SOON.min(self.not_after.since(self.not_before) / 4)
+    }
+
     fn time(&self, now: Timestamp) -> Option<Warning> {
         let (kind, message) = if now > self.not_after {
             (WarningKind::Expired, format!("the certificate expired on {}", self.not_after.date()))
         } else if now < self.not_before {
             let message = format!("the certificate is not valid before {}", self.not_before);
             (WarningKind::NotYetValid, message)
-        } else if self.not_after.since(now) < EXPIRES_SOON {
+        } else if self.not_after.since(now) < self.soon() {
             let days = now.days_until(self.not_after);
             let message = format!(
                 "the certificate expires in {days} days, on {}: renew it",
@@ -131,22 +136,27 @@ mod tests {
 
     #[test]
     fn the_end_of_a_certificate_is_said_in_time() {
-        let facts = Facts {
+        let with_life = |days: i64| Facts {
             not_before: Timestamp::from_unix(0),
-            not_after: Timestamp::from_unix(90 * 86_400),
+            not_after: Timestamp::from_unix(days * 86_400),
             has_names: true,
             incomplete: false,
             not_for_servers: false,
             weakly_signed: false,
         };
-        let at = |day: i64| {
+        let kind = |facts: &Facts, day: i64| {
             let warnings = facts.warnings(Timestamp::from_unix(day * 86_400));
             warnings.first().map(|warning| warning.kind)
         };
+        let facts = with_life(90);
+        let at = |day| kind(&facts, day);
         assert_eq!(at(-1), Some(WarningKind::NotYetValid));
         assert_eq!(at(60), None);
         assert_eq!(at(75), None);
         assert_eq!(at(77), Some(WarningKind::ExpiresSoon));
         assert_eq!(at(91), Some(WarningKind::Expired));
+        let short = with_life(6);
+        assert_eq!(kind(&short, 4), None, "a life of six days is renewed after three");
+        assert_eq!(kind(&short, 5), Some(WarningKind::ExpiresSoon));
     }
 }
