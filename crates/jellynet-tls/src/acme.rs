@@ -15,7 +15,7 @@
 //! |---|---|---|
 //! | TLS-ALPN-01 | port 443 from outside | no |
 //! | HTTP-01 | port 80 from outside | no |
-//! | DNS-01 | a program that sets TXT records | yes |
+//! | DNS-01 | a program, or a name server with dynamic updates, that sets TXT records | yes |
 //! | DNS-PERSIST-01 | one TXT record that is set by hand, once | yes |
 
 mod attempt;
@@ -28,6 +28,7 @@ mod manager;
 mod order;
 mod schedule;
 mod storage;
+mod update;
 
 use std::fmt;
 use std::io;
@@ -43,6 +44,7 @@ pub use dns::{DnsError, DnsFuture, DnsHook, DnsProvider};
 pub use event::{AcmeEvent, AcmeStatus, AcmeStep};
 pub use http01::{Http01, Http01Future, Http01Layer, Http01Service};
 pub use manager::AcmeManager;
+pub use update::{DnsUpdate, TsigAlgorithm, TsigKey, TsigKeyError, UpdateProblem};
 
 /// Let's Encrypt, for certificates that browsers trust.
 pub const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
@@ -224,6 +226,14 @@ pub enum AcmeError {
         /// The name.
         name: String,
     },
+    /// The authority does not offer the configured profile.
+    #[error("the authority does not offer the profile {profile}: {}", instead(.offered))]
+    Profile {
+        /// The configured one.
+        profile: String,
+        /// Those that it offers, with commas between; empty for none.
+        offered: String,
+    },
     /// A TXT record could not be set.
     #[error("cannot set the TXT record {name}")]
     Dns {
@@ -247,6 +257,13 @@ pub enum AcmeError {
         /// What the cryptography library says.
         reason: String,
     },
+}
+
+fn instead(offered: &str) -> String {
+    match offered {
+        "" => "it has no profiles, so leave it away".to_owned(),
+        _ => format!("write one of {offered}, or leave it away"),
+    }
 }
 
 impl From<instant_acme::Error> for AcmeError {

@@ -105,12 +105,13 @@ mod warning;
 mod x509;
 
 #[cfg(feature = "tokio")]
-pub use accept::{AcceptError, TlsAcceptor, TlsStream};
+pub use accept::{AcceptError, HandshakeCounts, TlsAcceptor, TlsStream};
 #[cfg(feature = "_acme")]
 pub use acme::{
     AcmeConfig, AcmeError, AcmeEvent, AcmeKey, AcmeManager, AcmeStatus, AcmeStep, Challenge,
-    DnsError, DnsFuture, DnsHook, DnsProvider, ExternalAccount, Http01, Http01Future, Http01Layer,
-    Http01Service, LETS_ENCRYPT, LETS_ENCRYPT_STAGING,
+    DnsError, DnsFuture, DnsHook, DnsProvider, DnsUpdate, ExternalAccount, Http01, Http01Future,
+    Http01Layer, Http01Service, LETS_ENCRYPT, LETS_ENCRYPT_STAGING, TsigAlgorithm, TsigKey,
+    TsigKeyError, UpdateProblem,
 };
 #[cfg(feature = "tokio")]
 pub use check::{ServeCheckError, ServeReport, serve_check};

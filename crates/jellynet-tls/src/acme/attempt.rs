@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use super::storage::State;
 use super::{AcmeError, AcmeEvent, AcmeManager, AcmeStep, Challenge, client, order, schedule};
+use crate::identity::Identity;
 use crate::time::Timestamp;
 
 /// How often a suggestion is asked for where the authority does not say.
@@ -116,7 +117,7 @@ impl AcmeManager {
 
     /// Asks for a suggestion (RFC 9773), where there is something to renew and it is time to.
     /// Failures do not matter: there is a schedule without it.
-    pub(super) async fn ask(&self, now: Timestamp) {
+    pub(super) async fn ask(&self, now: Timestamp, tell: Tell<'_>) {
         let Some(identity) = self.served() else {
             return;
         };
@@ -127,23 +128,32 @@ impl AcmeManager {
             }
             live.state.ask_at = now.plus(ASK_AGAIN).as_unix();
         }
-        if let Some(leaf) = identity.chain().first()
-            && let Ok(id) = CertificateIdentifier::try_from(leaf)
-            && let Ok(account) = self.account(&mut |_| {}).await
-            && let Ok((suggestion, again)) = account.renewal_info(&id).await
-        {
-            let window = &suggestion.suggested_window;
-            let start = Timestamp::from_unix(window.start.unix_timestamp());
-            let end = Timestamp::from_unix(window.end.unix_timestamp());
-            let inside = |at: &i64| (start.as_unix()..=end.as_unix()).contains(at);
-            let again = again.clamp(Duration::from_secs(60), 4 * ASK_AGAIN);
-            let state = &mut self.live().state;
-            if !state.renew_at.as_ref().is_some_and(inside) {
-                state.renew_at = Some(schedule::within(start, end, self.random()).as_unix());
-            }
-            state.ask_at = now.plus(again).as_unix();
-        }
+        let suggested = self.suggestion(&identity, now).await;
         let _ = self.storage.save_state(&self.live().state);
+        if let Some(event) = suggested {
+            tell(event);
+        }
+    }
+
+    /// Takes a suggestion over into the state; an event, if the moment is a new one.
+    async fn suggestion(&self, identity: &Identity, now: Timestamp) -> Option<AcmeEvent> {
+        let id = CertificateIdentifier::try_from(identity.chain().first()?).ok()?;
+        let account = self.account(&mut |_| {}).await.ok()?;
+        let (suggestion, again) = account.renewal_info(&id).await.ok()?;
+        let window = &suggestion.suggested_window;
+        let start = Timestamp::from_unix(window.start.unix_timestamp());
+        let end = Timestamp::from_unix(window.end.unix_timestamp());
+        let inside = |at: &i64| (start.as_unix()..=end.as_unix()).contains(at);
+        // RFC 9773 § 4.3.2: no less than a minute, no more than a day.
+        let again = again.clamp(Duration::from_secs(60), 4 * ASK_AGAIN);
+        let state = &mut self.live().state;
+        state.ask_at = now.plus(again).as_unix();
+        if state.renew_at.as_ref().is_some_and(inside) {
+            return None;
+        }
+        let renew_at = schedule::within(start, end, self.random());
+        state.renew_at = Some(renew_at.as_unix());
+        Some(AcmeEvent::Suggested { renew_at, explanation: suggestion.explanation_url })
     }
 
     fn random(&self) -> u32 {

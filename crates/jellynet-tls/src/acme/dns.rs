@@ -10,6 +10,8 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::time::{sleep, timeout};
 
+use super::UpdateProblem;
+
 /// What a [`DnsProvider`] returns.
 pub type DnsFuture<'a> = Pin<Box<dyn Future<Output = Result<(), DnsError>> + Send + 'a>>;
 
@@ -44,6 +46,22 @@ pub enum DnsError {
         /// The end of what it wrote to standard error.
         output: String,
     },
+    /// The name server cannot be reached.
+    #[error("cannot ask the name server {server}")]
+    NameServer {
+        /// Host and port.
+        server: String,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// The name server does not do what it was asked.
+    #[error("the name server {server} {problem}")]
+    Update {
+        /// Host and port.
+        server: String,
+        /// Why not, and what to do.
+        problem: UpdateProblem,
+    },
     /// Another provider failed.
     #[error("{reason}")]
     Provider {
@@ -55,7 +73,7 @@ pub enum DnsError {
 /// A program that sets the records: `PROGRAM add NAME VALUE` and `PROGRAM remove NAME VALUE`.
 ///
 /// It ends with 0 when the record is set; then the pause follows, for secondary servers to catch
-/// up. `nsupdate` (RFC 2136) in a script of three lines is such a program.
+/// up. For name servers with dynamic updates there is [`DnsUpdate`](crate::DnsUpdate).
 #[derive(Clone, Debug)]
 pub struct DnsHook {
     program: PathBuf,

@@ -18,6 +18,13 @@ pub enum AcmeEvent {
         /// When it expires.
         not_after: Timestamp,
     },
+    /// The authority suggests when to renew (RFC 9773).
+    Suggested {
+        /// When it is renewed: a moment of the window that the authority suggests.
+        renew_at: Timestamp,
+        /// A page that says why, if there is one.
+        explanation: Option<String>,
+    },
     /// It did not work; the old certificate, if there is one, stays.
     Failed {
         /// Why.
@@ -90,6 +97,12 @@ impl fmt::Display for AcmeEvent {
             Self::Step(step) => step.fmt(f),
             Self::Issued { names, not_after } => {
                 write!(f, "serve issued certificate valid until {not_after}: {}", names.join(", "))
+            }
+            Self::Suggested { renew_at, explanation: None } => {
+                write!(f, "renew at {renew_at}, as the authority suggests")
+            }
+            Self::Suggested { renew_at, explanation: Some(page) } => {
+                write!(f, "renew at {renew_at}, as the authority suggests: see {page}")
             }
             Self::Failed { message, retry_at } => {
                 write!(f, "get no certificate, try again at {retry_at}: {message}")

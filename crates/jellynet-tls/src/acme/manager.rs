@@ -17,6 +17,9 @@ use crate::time::Timestamp;
 /// Clocks are set and machines sleep: no longer than this without a look at the clock.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 
+/// Timestamps are whole seconds.
+const SHORTEST_SLEEP: Duration = Duration::from_secs(1);
+
 /// How soon it is tried again to write a certificate to a disk that was full.
 const SAVE_AGAIN: Duration = Duration::from_secs(30);
 
@@ -171,12 +174,10 @@ impl AcmeManager {
         loop {
             let now = Timestamp::now();
             self.save_again(&mut on_event);
-            self.ask(now).await;
+            self.ask(now, &mut on_event).await;
             let due = self.due(now);
             if now < due {
-                let longest =
-                    if self.live().unsaved.is_some() { SAVE_AGAIN } else { LONGEST_SLEEP };
-                tokio::time::sleep(due.since(now).min(longest)).await;
+                tokio::time::sleep(self.pause(due, now)).await;
                 continue;
             }
             if let Err(error) = self.attempt(now, &mut on_event).await {
@@ -185,6 +186,17 @@ impl AcmeManager {
                 on_event(AcmeEvent::Failed { message, retry_at: self.due(Timestamp::now()) });
             }
         }
+    }
+
+    /// Until there is something to do.
+    fn pause(&self, due: Timestamp, now: Timestamp) -> Duration {
+        let asks = self.served().is_some();
+        let live = self.live();
+        // No question is open after a failure, or without a certificate.
+        let asks = asks && live.state.failures == 0;
+        let wake = if asks { due.min(Timestamp::from_unix(live.state.ask_at)) } else { due };
+        let longest = if live.unsaved.is_some() { SAVE_AGAIN } else { LONGEST_SLEEP };
+        wake.since(now).clamp(SHORTEST_SLEEP, longest)
     }
 
     /// Gets a certificate now, whatever the schedule says, and serves it.

@@ -49,13 +49,39 @@ async fn place(
         Some(profile) => NewOrder::new(&identifiers).profile(profile),
         None => NewOrder::new(&identifiers),
     };
-    if let Some(replaces) = replaces
-        && let Ok(order) = account.new_order(&wanted().replaces(replaces)).await
-    {
-        return Ok(order);
+    offers_profile(config, account)?;
+    if let Some(replaces) = replaces {
+        match account.new_order(&wanted().replaces(replaces)).await {
+            Err(error) if is_about_replacing(&error) => {}
+            result => return Ok(result?),
+        }
     }
-    // An authority without RFC 9773, or a certificate that was replaced already.
     Ok(account.new_order(&wanted()).await?)
+}
+
+/// An authority that lists its profiles would refuse another, with less to say.
+fn offers_profile(config: &AcmeConfig, account: &Account) -> Result<(), AcmeError> {
+    let Some(profile) = &config.profile else {
+        return Ok(());
+    };
+    let mut offered: Vec<&str> = account.profiles().map(|one| one.name).collect();
+    if offered.contains(&profile.as_str()) {
+        return Ok(());
+    }
+    offered.sort_unstable();
+    Err(AcmeError::Profile { profile: profile.clone(), offered: offered.join(", ") })
+}
+
+/// An authority without RFC 9773, or one that knows the certificate as replaced, or not at all
+/// (§ 5): that must not stop an order.
+fn is_about_replacing(error: &instant_acme::Error) -> bool {
+    match error {
+        instant_acme::Error::Unsupported(_) | instant_acme::Error::Other(_) => true,
+        instant_acme::Error::Api(problem) => problem.r#type.as_deref().is_some_and(|kind| {
+            ["alreadyReplaced", "malformed", "unauthorized"].iter().any(|one| kind.ends_with(one))
+        }),
+        _ => false,
+    }
 }
 
 async fn fulfil(

@@ -1,139 +1,21 @@
 //! Certificates from Pebble, the authority of Let's Encrypt for tests.
 
-use std::collections::HashMap;
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
-use std::path::{Path, PathBuf};
+use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use jellynet_test::peer::{self, Process};
 use jellynet_tls::{
     AcmeConfig, AcmeError, AcmeEvent, AcmeManager, Challenge, DnsError, DnsFuture, DnsHook,
-    DnsProvider, ExternalAccount, Http01, IdentityStore, LocalAuthority, LocalCertificate, Output,
-    Timestamp, TlsAcceptor, TlsOptions,
+    DnsProvider, ExternalAccount, IdentityStore, Timestamp,
 };
 use rustls::version::TLS13;
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 
+use crate::authority::{Authority, http, serve_http, serve_tls};
 use crate::support::{client, connect, folder, identity, loader};
-
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Pebble and its name server, on ports of their own.
-struct Pebble {
-    folder: PathBuf,
-    ports: HashMap<&'static str, u16>,
-    _processes: Vec<Process>,
-}
-
-impl Pebble {
-    /// `None` if it is not installed.
-    fn start(name: &str, more: &serde_json::Value, environment: &[(&str, &str)]) -> Option<Self> {
-        let pebble = peer::find_with("pebble", &[])?;
-        let resolver = peer::find_with("pebble-challtestsrv", &[])?;
-        let folder = folder(name);
-        let ports = ports(["directory", "management", "http", "tls", "dns", "control"]);
-        let at = |port: &str| format!("127.0.0.1:{}", ports[port]);
-        let now = Timestamp::now();
-        let authority =
-            LocalAuthority::open(&folder.join("authority.pem"), &[], &loader(), now).unwrap();
-        fs::write(folder.join("root.pem"), authority.certificate_pem()).unwrap();
-        let own =
-            LocalCertificate::new(["localhost"]).make(Some(&authority), &loader(), now).unwrap();
-        for (file, output) in [("cert.pem", Output::PemCertificates), ("key.pem", Output::PemKey)] {
-            fs::write(folder.join(file), &*own.export(output, loader().provider()).unwrap())
-                .unwrap();
-        }
-        let mut config = json!({
-            "listenAddress": at("directory"), "managementListenAddress": at("management"),
-            "certificate": folder.join("cert.pem"), "privateKey": folder.join("key.pem"),
-            "httpPort": ports["http"], "tlsPort": ports["tls"], "ocspResponderURL": "",
-            "externalAccountBindingRequired": false,
-        });
-        config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        let file = folder.join("config.json");
-        fs::write(&file, json!({ "pebble": config }).to_string()).unwrap();
-        let mut command = resolver.command();
-        command.args([
-            "-defaultIPv6",
-            "",
-            "-defaultIPv4",
-            "127.0.0.1",
-            "-http01",
-            "",
-            "-https01",
-            "",
-        ]);
-        command.args(["-tlsalpn01", "", "-dns01", &at("dns"), "-management", &at("control")]);
-        let resolver = Process::spawn(command);
-        let mut command = pebble.command();
-        command.arg("-config").arg(&file).args(["-strict", "-dnsserver", &at("dns")]);
-        command.env("PEBBLE_VA_NOSLEEP", "1").env("PEBBLE_WFE_NONCEREJECT", "0");
-        command.envs(environment.iter().copied());
-        let pebble = Process::spawn(command);
-        for port in ["directory", "control"] {
-            peer::wait_for_port(at(port).parse().unwrap(), PATIENCE);
-        }
-        Some(Self { folder, ports, _processes: vec![resolver, pebble] })
-    }
-
-    fn config(&self, names: &[&str], challenge: Challenge) -> AcmeConfig {
-        let mut config = AcmeConfig::new(self.folder.join("acme"), names.iter().copied());
-        config.directory = format!("https://localhost:{}/dir", self.ports["directory"]);
-        config.directory_root = Some(self.folder.join("root.pem"));
-        config.challenge = challenge;
-        config
-    }
-
-    fn address(&self, port: &str) -> SocketAddr {
-        (Ipv4Addr::LOCALHOST, self.ports[port]).into()
-    }
-}
-
-fn ports<const N: usize>(names: [&'static str; N]) -> HashMap<&'static str, u16> {
-    let listeners = names.map(|name| (name, StdListener::bind("127.0.0.1:0").unwrap()));
-    listeners
-        .iter()
-        .map(|(name, listener)| (*name, listener.local_addr().unwrap().port()))
-        .collect()
-}
-
-/// A server on the port on which Pebble looks for TLS.
-async fn serve_tls(pebble: &Pebble, store: &IdentityStore) -> TlsAcceptor {
-    let acceptor = TlsAcceptor::new(store, TlsOptions::default()).unwrap();
-    let listener = TcpListener::bind(pebble.address("tls")).await.unwrap();
-    let serving = acceptor.clone();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let acceptor = serving.clone();
-            tokio::spawn(async move { acceptor.accept(stream).await.map(drop) });
-        }
-    });
-    acceptor
-}
-
-/// A server on the port on which Pebble looks for HTTP.
-async fn serve_http(pebble: &Pebble, answers: Http01) {
-    let listener = TcpListener::bind(pebble.address("http")).await.unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let mut request = vec![0; 4096];
-            let read = stream.read(&mut request).await.unwrap_or(0);
-            let request =
-                String::from_utf8_lossy(request.get(..read).unwrap_or_default()).into_owned();
-            let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
-            let response = answers.respond(&path).map_or_else(
-                || "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_owned(),
-                |text| format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{text}", text.len()),
-            );
-            let _ = stream.write_all(response.as_bytes()).await;
-        }
-    });
-}
 
 /// Sets records in Pebble's name server.
 struct TestDns {
@@ -143,15 +25,7 @@ struct TestDns {
 
 impl TestDns {
     async fn post(&self, path: &str, body: String) -> Result<(), DnsError> {
-        let request = format!(
-            "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-            body.len()
-        );
-        let mut stream = TcpStream::connect(self.control).await.unwrap();
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        assert!(answer.contains(" 200 "), "{answer}");
+        http(self.control, &format!("POST {path}"), &body).await;
         Ok(())
     }
 }
@@ -175,12 +49,12 @@ fn store() -> IdentityStore {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tls_alpn_01_needs_nothing_but_the_port_and_renewal_disturbs_nobody() {
-    let Some(pebble) = Pebble::start("acme-alpn", &json!({}), &[]) else {
+    let Some(pebble) = Authority::pebble("acme-alpn", &json!({}), &[]) else {
         return;
     };
     let store = store();
     store.set("default", identity("default.test"), Timestamp::now());
-    let acceptor = serve_tls(&pebble, &store).await;
+    let acceptor = serve_tls(pebble.address("tls"), &store).await;
     let config = pebble.config(&["tv.example.org", "music.example.org"], Challenge::TlsAlpn01);
     let manager = AcmeManager::new(config.clone(), &store).unwrap();
     let now = Timestamp::now();
@@ -233,13 +107,13 @@ async fn tls_alpn_01_needs_nothing_but_the_port_and_renewal_disturbs_nobody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn http_01_answers_and_stale_nonces_are_got_over() {
     let nonces = [("PEBBLE_WFE_NONCEREJECT", "20")];
-    let Some(pebble) = Pebble::start("acme-http", &json!({}), &nonces) else {
+    let Some(pebble) = Authority::pebble("acme-http", &json!({}), &nonces) else {
         return;
     };
     let store = store();
     let manager =
         AcmeManager::new(pebble.config(&["a.example.org"], Challenge::Http01), &store).unwrap();
-    serve_http(&pebble, manager.http01()).await;
+    serve_http(pebble.address("http"), manager.http01()).await;
     manager.renew(Timestamp::now()).await.unwrap();
     assert_eq!(store.identity_for(None).unwrap().info().names, ["a.example.org"]);
     assert!(manager.http01().respond("/.well-known/acme-challenge/x").is_none());
@@ -247,7 +121,7 @@ async fn http_01_answers_and_stale_nonces_are_got_over() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dns_01_proves_wildcards() {
-    let Some(pebble) = Pebble::start("acme-dns", &json!({}), &[]) else {
+    let Some(pebble) = Authority::pebble("acme-dns", &json!({}), &[]) else {
         return;
     };
     let dns = Arc::new(TestDns { control: pebble.address("control"), set: Mutex::default() });
@@ -266,11 +140,11 @@ async fn an_external_account_is_used_and_its_absence_is_said() {
         "externalAccountBindingRequired": true,
         "externalAccountMACKeys": { "kid-1": "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W" },
     });
-    let Some(pebble) = Pebble::start("acme-external", &more, &[]) else {
+    let Some(pebble) = Authority::pebble("acme-external", &more, &[]) else {
         return;
     };
     let store = store();
-    serve_tls(&pebble, &store).await;
+    serve_tls(pebble.address("tls"), &store).await;
     let mut config = pebble.config(&["a.example.org"], Challenge::TlsAlpn01);
     let error = AcmeManager::new(config.clone(), &store)
         .unwrap()
@@ -287,7 +161,7 @@ async fn an_external_account_is_used_and_its_absence_is_said() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_is_told_with_its_reason_and_followed_by_a_pause() {
     let more = json!({ "domainBlocklist": ["blocked.example.org"] });
-    let Some(pebble) = Pebble::start("acme-refused", &more, &[]) else {
+    let Some(pebble) = Authority::pebble("acme-refused", &more, &[]) else {
         return;
     };
     let store = store();

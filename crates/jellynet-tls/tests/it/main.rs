@@ -8,6 +8,7 @@
 
 mod accept;
 mod acme;
+mod authority;
 mod clients;
 mod convert;
 mod corpus;
@@ -15,4 +16,6 @@ mod guide;
 mod layers;
 mod local;
 mod store;
+mod strict;
 mod support;
+mod update;
