@@ -15,6 +15,9 @@ use crate::support::{corpus, loader};
 /// What the issue allows for one file.
 const LIMIT: Duration = Duration::from_secs(5);
 
+/// The most memory that opening a file takes: what scrypt may, and a few times the largest file.
+const MEMORY: u64 = (64 + 4 * 4) << 20;
+
 struct Case {
     source: Source,
     name: String,
@@ -69,13 +72,21 @@ impl Case {
 fn within_limit(source: Source) -> Result<Result<u64, LoadError>, String> {
     let (send, receive) = mpsc::channel();
     thread::spawn(move || {
-        let loaded = loader().load(&source, Timestamp::now());
-        let _ = send.send(loaded.map(|identity| u64::try_from(identity.chain().len()).unwrap()));
+        let mut loaded = None;
+        let memory = allocation_counter::measure(|| {
+            loaded = Some(loader().load(&source, Timestamp::now()));
+        });
+        let served = loaded.unwrap().map(|identity| u64::try_from(identity.chain().len()).unwrap());
+        let _ = send.send((served, memory.bytes_max));
     });
-    receive.recv_timeout(LIMIT).map_err(|error| match error {
+    let (served, memory) = receive.recv_timeout(LIMIT).map_err(|error| match error {
         mpsc::RecvTimeoutError::Timeout => format!("it takes more than {LIMIT:?}"),
         mpsc::RecvTimeoutError::Disconnected => "it panics".to_owned(),
-    })
+    })?;
+    if memory > MEMORY {
+        return Err(format!("it takes {} MiB of memory", memory >> 20));
+    }
+    Ok(served)
 }
 
 #[test]
