@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -182,6 +183,93 @@ fn a_new_certificate_is_served_and_a_broken_one_is_not() {
     issue(at, "tv", "DNS:tv.lan");
     let newest = fingerprint(at, "tv.pem");
     peer::wait_until("the repaired certificate", RENEWED, || shown(&host) == newest);
+}
+
+/// Certificate and key under the names of certbot or of Kubernetes, in a folder of their own.
+fn version(folder: &Path, name: &str, files: [&str; 2]) -> String {
+    issue(folder, name, "DNS:tv.lan,IP:127.0.0.1");
+    let at = folder.join(name).with_extension("d");
+    fs::create_dir(&at).unwrap();
+    let [certificate, key] = files;
+    fs::rename(folder.join(format!("{name}.pem")), at.join(certificate)).unwrap();
+    fs::rename(folder.join(format!("{name}.key")), at.join(key)).unwrap();
+    fingerprint(&at, certificate)
+}
+
+/// Points a link elsewhere in one step.
+fn point(link: &Path, target: &Path) {
+    let next = link.with_extension("next");
+    symlink(target, &next).unwrap();
+    fs::rename(&next, link).unwrap();
+}
+
+/// Serves a folder while clients connect, swaps it twice, breaks it, and mends it.
+fn swap_under_load(host: &Namespace, files: [&str; 2], swap: impl Fn(&Path, &Path)) {
+    let Some(python) = peer::find("python3") else { return };
+    let folder = Folder::new();
+    let served = folder.path().join("served");
+    fs::create_dir(&served).unwrap();
+    let first = version(folder.path(), "first", files);
+    swap(&served, &folder.path().join("first.d"));
+    let config = format!(
+        "[[identity]]\ncertificate = '{}'\n[admin]\nlisten = ['127.0.0.1:9096']\n",
+        served.display()
+    );
+    let server = Server::start(host, &config);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/peers/handshakes.py");
+    let mut command = python.command();
+    command.arg(script).args(["127.0.0.1", "8920"]);
+    let clients = host.spawn(command);
+    clients.wait_for_line(&format!("shown {first}"), SOON);
+    for name in ["second", "third"] {
+        let new = version(folder.path(), name, files);
+        swap(&served, &folder.path().join(name).with_extension("d"));
+        clients.wait_for_line(&format!("shown {new}"), SOON);
+    }
+    let third = shown(host);
+    let broken = folder.path().join("broken.d");
+    fs::create_dir(&broken).unwrap();
+    for file in files {
+        fs::write(broken.join(file), "broken\n").unwrap();
+    }
+    swap(&served, &broken);
+    server.process.wait_for_line("keep the certificate that is served", SOON);
+    assert_eq!(shown(host), third);
+    for path in ["/ready", "/status.json"] {
+        let said = get(host, "127.0.0.1:9096", path).unwrap();
+        let path_served = served.display().to_string();
+        assert!(said.status == 200 && said.body.contains(&path_served), "{path}: {}", said.body);
+    }
+    let new = version(folder.path(), "fourth", files);
+    swap(&served, &folder.path().join("fourth.d"));
+    clients.wait_for_line(&format!("shown {new}"), SOON);
+    clients.wait_for_line("answers 50", SOON);
+    let said = clients.output();
+    assert!(!said.contains("failed"), "{said}");
+}
+
+#[test]
+fn the_links_of_certbot_are_swapped_under_load_and_no_handshake_fails() {
+    let Some(host) = Namespace::new("jellynet-server") else { return };
+    let files = ["fullchain.pem", "privkey.pem"];
+    // One link after the other, as certbot does it.
+    swap_under_load(&host, files, |served, version| {
+        for file in files {
+            point(&served.join(file), &version.join(file));
+        }
+    });
+}
+
+#[test]
+fn the_data_of_kubernetes_is_swapped_under_load_and_no_handshake_fails() {
+    let Some(host) = Namespace::new("jellynet-server") else { return };
+    let files = ["tls.crt", "tls.key"];
+    swap_under_load(&host, files, |served, version| {
+        point(&served.join("..data"), version);
+        for file in files.iter().filter(|file| !served.join(file).exists()) {
+            symlink(Path::new("..data").join(file), served.join(file)).unwrap();
+        }
+    });
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::Output;
 use std::time::Duration;
 
+use jellynet_test::netns::Namespace;
 use jellynet_test::peer;
 use jellynet_tls::{
     IdentityStore, LocalAuthority, LocalCertificate, Profile, Timestamp, TlsAcceptor, TlsOptions,
@@ -164,6 +165,46 @@ fn java_connects() {
     command.args(["-Djavax.net.ssl.trustStorePassword=secret"]).arg(&source).arg(server.url());
     let output = command.output().unwrap();
     assert!(text(&output).contains("TLSv1.3"), "{output:?}");
+}
+
+#[test]
+fn chromium_trusts_the_root_and_shows_the_page() {
+    let (Some(chromium), Some(certutil), Some(namespace)) = (
+        peer::find("chromium"),
+        peer::find_with("certutil", &[]),
+        // A browser looks for its maker as soon as it runs.
+        Namespace::new("jellynet-chromium"),
+    ) else {
+        return;
+    };
+    for (profile, name) in [(Profile::Intermediate, "intermediate"), (Profile::Modern, "modern")] {
+        let server = namespace.run(|| Server::start(&format!("clients-chromium-{name}"), profile));
+        let home = server.root.parent().unwrap().join("home");
+        let database = home.join(".pki/nssdb");
+        fs::create_dir_all(&database).unwrap();
+        let database = format!("sql:{}", database.display());
+        let page = || {
+            let mut command = chromium.command();
+            command.args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic"]);
+            command.args(["--no-first-run", "--disable-background-networking"]);
+            command.args(["--disable-component-update", "--disable-sync", "--dump-dom"]);
+            command.arg(format!("--user-data-dir={}", home.join("profile").display()));
+            command.arg(server.url()).env("HOME", &home);
+            text(&namespace.run(|| command.output().unwrap()))
+        };
+        let mut command = certutil.command();
+        command.args(["-N", "--empty-password", "-d", &database]);
+        assert!(command.status().unwrap().success());
+        if profile == Profile::Intermediate {
+            let strange = page();
+            assert!(!strange.contains("TLSv1.3</"), "nobody vouches for it: {strange}");
+        }
+        let mut command = certutil.command();
+        command.args(["-A", "-t", "C,,", "-n", "root", "-d", &database, "-i"]).arg(&server.root);
+        assert!(command.status().unwrap().success());
+        let shown = page();
+        assert!(shown.contains("TLSv1.3</"), "{name}: {shown}");
+    }
 }
 
 #[test]
