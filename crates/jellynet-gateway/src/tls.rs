@@ -19,8 +19,8 @@ use std::sync::Arc;
 use jellynet_admin::{Kind, Metrics, Part, Sample};
 use jellynet_netif::Interfaces;
 use jellynet_tls::{
-    AcmeManager, AcmeStatus, Event, HandshakeCounts, Http01, IdentityStore, Loader, LocalAuthority, Status,
-    Timestamp, TlsAcceptor, TlsOptions, default_provider,
+    AcmeManager, AcmeStatus, Event, HandshakeCounts, Http01, IdentityStore, Loader, LocalAuthority,
+    Status, Timestamp, TlsAcceptor, TlsOptions, default_provider,
 };
 
 use crate::config::Https;

@@ -1,14 +1,14 @@
 //! Certificates from Let's Encrypt and its like.
 
+mod dns;
+
 use std::net::IpAddr;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use jellynet_settings::Settings;
 use jellynet_tls::{
-    AcmeConfig, AcmeKey, Challenge, DnsHook, ExternalAccount, LETS_ENCRYPT, LETS_ENCRYPT_STAGING,
+    AcmeConfig, AcmeKey, Challenge, ExternalAccount, LETS_ENCRYPT, LETS_ENCRYPT_STAGING,
 };
 
 /// Of ZeroSSL; it wants an external account.
@@ -189,7 +189,7 @@ fn challenge(settings: &mut Settings, domains: &[String], directory: &Directory)
     }
     match name.as_str() {
         "http-01" => Challenge::Http01,
-        "dns-01" => dns_hook(settings),
+        "dns-01" => dns::challenge(settings),
         "dns-persist-01" => {
             let issuer = settings.text("acme.issuer");
             let issuer = issuer.or_else(|| directory.issuer.map(str::to_owned));
@@ -204,37 +204,6 @@ fn challenge(settings: &mut Settings, domains: &[String], directory: &Directory)
         }
         _ => Challenge::TlsAlpn01,
     }
-}
-
-fn dns_hook(settings: &mut Settings) -> Challenge {
-    let key = "acme.dns_hook";
-    let wait = settings.duration("acme.dns_wait").unwrap_or_else(|| Duration::from_secs(10));
-    let Some(program) = settings.text(key).map(PathBuf::from) else {
-        settings.reject(
-            key,
-            "is missing: dns-01 needs a program that sets TXT records, see \
-             docs/guide/lets-encrypt.md",
-        );
-        return Challenge::TlsAlpn01;
-    };
-    if let Err(why) = executable(&program) {
-        settings.reject(key, format!("cannot run {}: {why}", program.display()));
-    }
-    Challenge::Dns01(Arc::new(DnsHook::new(program).with_pause(wait)))
-}
-
-fn executable(program: &Path) -> Result<(), String> {
-    if !program.is_absolute() {
-        return Err("write its whole path, from / on".to_owned());
-    }
-    let metadata = program.metadata().map_err(|error| error.to_string())?;
-    if !metadata.is_file() {
-        return Err("it is no file".to_owned());
-    }
-    if metadata.permissions().mode() & 0o111 == 0 {
-        return Err("it is not executable: chmod +x it".to_owned());
-    }
-    Ok(())
 }
 
 /// Addresses of mail, `mailto:` or not.

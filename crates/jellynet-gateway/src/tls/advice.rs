@@ -36,8 +36,14 @@ pub(super) fn for_error(error: &str, challenge: &str) -> &'static str {
             }
         };
     }
+    if error.contains("the name server ") {
+        return "look at acme.dns_server and acme.dns_key_file, and at the log of the name server";
+    }
     if error.contains("cannot set the TXT record") {
         return "run acme.dns_hook by hand: PROGRAM add NAME VALUE";
+    }
+    if error.contains("does not offer the profile") {
+        return "correct acme.profile, or leave it out";
     }
     if error.contains("cannot use ") {
         return "make room, or set server.data_dir to a directory that can be written";
@@ -69,5 +75,10 @@ mod tests {
         let full = for_error("cannot use /d/state.json: No space left on device", "http-01");
         assert!(full.contains("make room"), "{full}");
         assert!(for_error("connection refused", "http-01").contains("acme.directory"));
+        let update = "cannot set the TXT record a: the name server ns:53 does not know the key k";
+        assert!(for_error(update, "dns-01").contains("dns_key_file"));
+        let profile =
+            "the authority does not offer the profile x: write one of y, or leave it away";
+        assert!(for_error(profile, "dns-01").contains("acme.profile"));
     }
 }

@@ -69,6 +69,16 @@ impl World {
 
     /// The authority, which looks where routers forward 80 and 443 to.
     fn pebble(&self, more: &Value, environment: &[(&str, &str)]) -> Process {
+        self.pebble_asking("127.0.0.1:8053", more, environment)
+    }
+
+    /// The same, with another name server.
+    fn pebble_asking(
+        &self,
+        name_server: &str,
+        more: &Value,
+        environment: &[(&str, &str)],
+    ) -> Process {
         let at = |port: u16| format!("{AUTHORITY}:{port}");
         let file = |name: &str| self.folder.path().join(name);
         let mut config = json!({
@@ -80,7 +90,7 @@ impl World {
         config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let path = self.folder.write("pebble.json", &json!({ "pebble": config }).to_string());
         let mut command = self.pebble.command();
-        command.arg("-config").arg(path).args(["-strict", "-dnsserver", "127.0.0.1:8053"]);
+        command.arg("-config").arg(path).args(["-strict", "-dnsserver", name_server]);
         command.env("PEBBLE_VA_NOSLEEP", "1").env("PEBBLE_WFE_NONCEREJECT", "0");
         command.envs(environment.iter().copied());
         let process = self.internet.spawn(command);
@@ -269,6 +279,51 @@ fn dns_01_by_a_hook_proves_wildcards() {
 }
 
 #[test]
+fn dns_01_by_dynamic_update_proves_wildcards_and_says_what_the_name_server_dislikes() {
+    let (Some(world), Some(bind)) = (World::new(), peer::find_with("named", &["-v"])) else {
+        return;
+    };
+    let key = |secret: &str| {
+        format!("key \"jellynet\" {{ algorithm hmac-sha256; secret \"{secret}\"; }};\n")
+    };
+    let path = world.folder.write("tsig.key", &key("c2VjcmV0IG9mIGEgdGVzdA=="));
+    let records = "@ 60 SOA ns hostmaster 1 3600 600 86400 60\n@ 60 NS ns\nns 60 A 10.9.0.9\n";
+    world.folder.write("example.org", records);
+    let at = world.folder.path().display();
+    let config = world.folder.write(
+        "named.conf",
+        &format!(
+            "options {{ directory \"{at}\"; listen-on {{ {AUTHORITY}; }}; listen-on-v6 {{ none; }};\n\
+             pid-file none; session-keyfile none; managed-keys-directory \"{at}\"; recursion no; }};\n\
+             controls {{ }};\ninclude \"{}\";\nzone \"example.org\" {{ type primary;\n\
+             file \"example.org\"; update-policy {{ grant jellynet zonesub TXT; }}; }};\n",
+            path.display()
+        ),
+    );
+    let mut command = bind.command();
+    command.args(["-g", "-4", "-n", "1", "-c"]).arg(config);
+    let _bind = world.internet.spawn(command);
+    let server = format!("{AUTHORITY}:53");
+    world.internet.run(|| peer::wait_for_port(server.parse().unwrap(), SOON));
+    let _pebble = world.pebble_asking(&server, &json!({}), &[]);
+    let toml = world.guide("dynamic update").replace("ns.example.org", AUTHORITY);
+    let toml = toml.replace("/etc/jellynet/tsig.key", path.to_str().unwrap());
+    let toml = toml + "dns_wait = '0s'\n" + HERE;
+    let server = world.serve(&toml);
+    server.wait_for_line("serve issued certificate", ISSUED);
+    let shown = world.shown("any.example.org");
+    assert!(shown.names.contains("DNS:*.example.org"), "{shown:?}");
+    drop(server);
+
+    world.folder.write("tsig.key", &key("YW5vdGhlciBzZWNyZXQ="));
+    let toml = toml.replace("\"example.org\"]", "\"example.org\", \"tv.example.org\"]");
+    let server = world.serve(&toml);
+    let line = server.wait_for_line("ACME gives no certificate", ISSUED);
+    assert!(line.contains("has another secret for the key jellynet"), "{line}");
+    assert!(line.contains("acme.dns_key_file"), "{line}");
+}
+
+#[test]
 fn renewal_disturbs_no_request_and_resumes_no_old_certificate() {
     let Some(world) = World::new() else { return };
     let _pebble = world.pebble(&json!({ "certificateValidityPeriod": 30 }), &[]);
@@ -443,6 +498,16 @@ fn bad_keys_of_acme_are_named_with_what_to_write() {
         (
             "domains = ['a.example.org']\nchallenge = 'dns-01'\nagree_to_terms = true",
             "acme.dns_hook",
+        ),
+        (
+            "domains = ['a.example.org']\nchallenge = 'dns-01'\ndns_server = 'ns'\n\
+             agree_to_terms = true",
+            "acme.dns_key_file",
+        ),
+        (
+            "domains = ['a.example.org']\nchallenge = 'dns-01'\ndns_server = 'ns'\n\
+             dns_key_file = '/nowhere/key'\nagree_to_terms = true",
+            "/nowhere/key",
         ),
         ("agree_to_terms = true", "acme.domains"),
         ("domains = ['a.example.org']\nagree_to_terms = true\ndirectory = 'le'", "letsencrypt"),
