@@ -5,7 +5,7 @@ mod service;
 
 use std::sync::Arc;
 
-use http::{Request, Uri};
+use http::{HeaderValue, Request, Uri};
 
 use crate::base_path::BasePath;
 use crate::map::PathMap;
@@ -56,7 +56,16 @@ pub struct BaseUrlLayer {
 pub(crate) struct Shared {
     pub(crate) router: Router,
     pub(crate) map: PathMap,
-    pub(crate) prefix_header: bool,
+    pub(crate) prefix_header: Option<PrefixHeader>,
+}
+
+/// What the application is told in `X-Forwarded-Prefix`.
+#[derive(Clone, Debug)]
+pub(crate) enum PrefixHeader {
+    /// This; whatever stood there is replaced.
+    Told(HeaderValue),
+    /// Nothing; whatever stood there is removed.
+    Removed,
 }
 
 impl BaseUrlLayer {
@@ -64,7 +73,7 @@ impl BaseUrlLayer {
     #[must_use]
     pub fn new(router: Router) -> Self {
         let map = PathMap::new(router.base().clone(), BasePath::root());
-        Self { shared: Arc::new(Shared { router, map, prefix_header: false }) }
+        Self { shared: Arc::new(Shared { router, map, prefix_header: None }) }
     }
 
     /// Sets the path at which the application lives in its own eyes. Default: the root.
@@ -78,8 +87,33 @@ impl BaseUrlLayer {
     /// Tells the application the prefix that was cut off, in `X-Forwarded-Prefix`; whatever the
     /// client wrote there is removed. Default: the header is left alone.
     #[must_use]
-    pub fn with_forwarded_prefix(mut self) -> Self {
-        Arc::make_mut(&mut self.shared).prefix_header = true;
+    pub fn with_forwarded_prefix(self) -> Self {
+        let inside = self.shared.map.inside().clone();
+        self.with_forwarded_prefix_before(&inside)
+    }
+
+    /// As [`Self::with_forwarded_prefix`], for an application that lives at `inside`, which
+    /// another layer puts in front of the path.
+    ///
+    /// An application puts the prefix in front of its own paths. Where `inside` is not the end of
+    /// the base, no prefix makes them right, and the header is removed: `Location` and cookies
+    /// are mapped anyway.
+    ///
+    /// | the base | the application lives at | it is told |
+    /// | --- | --- | --- |
+    /// | `/tv` | the root | `/tv` |
+    /// | `/media/tv` | `/tv` | `/media` |
+    /// | `/tv` | `/tv` | nothing |
+    /// | `/films` | `/tv` | nothing |
+    #[must_use]
+    pub fn with_forwarded_prefix_before(mut self, inside: &BasePath) -> Self {
+        let shared = Arc::make_mut(&mut self.shared);
+        let prefix = shared.router.base().as_str().strip_suffix(inside.as_str());
+        let value = prefix.filter(|prefix| !prefix.is_empty()).map(HeaderValue::from_str);
+        shared.prefix_header = Some(match value {
+            Some(Ok(value)) => PrefixHeader::Told(value),
+            _ => PrefixHeader::Removed,
+        });
         self
     }
 }

@@ -75,7 +75,7 @@ pub use crate::base_path::{BasePath, ParseBasePathError};
 pub use crate::layer::{BaseUrl, BaseUrlAnswer, BaseUrlLayer, OriginalTarget, ResponseFuture};
 pub use crate::map::PathMap;
 pub use crate::paths::{DefaultPath, InPlacePath};
-pub use crate::route::{RequestClass, Route, Router};
+pub use crate::route::{Claim, RequestClass, Route, Router};
 
 #[cfg(all(doctest, feature = "tower"))]
 #[doc = include_str!("../README.md")]

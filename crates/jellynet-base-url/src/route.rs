@@ -72,6 +72,26 @@ pub enum Route<'t> {
     NotFound,
 }
 
+/// How strongly a router claims a request, for who has several and asks each: the greater claim
+/// is the better founded.
+///
+/// | claims | with |
+/// | --- | --- |
+/// | a path under the base, or under an earlier one | the length of that prefix; of equals, the present base |
+/// | a path that answers in place | less than any prefix but the root, and less than the root itself |
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Claim {
+    prefix: usize,
+    by: ClaimedBy,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum ClaimedBy {
+    InPlace,
+    Previous,
+    Base,
+}
+
 /// The base path, its predecessors and the paths that stay reachable without it.
 ///
 /// [`Router::route`] is the whole rule; [`BaseUrlLayer`](crate::BaseUrlLayer) applies it.
@@ -143,7 +163,7 @@ impl Router {
         }
         match self.place(path) {
             Place::Base(rest) => self.at_base(class, path, rest, target, query),
-            Place::Previous(rest) => self.at_previous(class, path, rest, target, query),
+            Place::Previous { rest, .. } => self.at_previous(class, path, rest, target, query),
             Place::Stays => pass(target),
             Place::NearMiss => Route::NotFound,
             Place::Outside => match class {
@@ -165,9 +185,8 @@ impl Router {
         target: &'t str,
         prefix: &str,
     ) -> Route<'t> {
-        let same = !self.base.is_root() && self.base.strip(prefix).is_some_and(is_base_itself);
         let (path, query) = split_query(target);
-        if !same || !path.starts_with('/') || self.base.strip(path).is_some() || climbs(path) {
+        if !self.is_stripped(path, prefix) {
             return self.route(class, target);
         }
         match class {
@@ -178,6 +197,50 @@ impl Router {
             }
             _ => pass(target),
         }
+    }
+
+    /// How strongly this router claims a raw request target whose proxy says, by
+    /// `X-Forwarded-Prefix`, that it has cut `prefix` off. `None` where [`Self::route`] would
+    /// redirect to the base or answer 404: the target may be another's.
+    ///
+    /// Allocates nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use jellynet_base_url::Router;
+    ///
+    /// let (films, music) = (Router::new("/films".parse()?), Router::new("/films/music".parse()?));
+    /// let path = "/films/music/web/";
+    /// assert!(music.claim(path, None) > films.claim(path, None));
+    /// assert_eq!(films.claim("/books/", None), None);
+    /// # Ok::<(), jellynet_base_url::ParseBasePathError>(())
+    /// ```
+    #[must_use]
+    pub fn claim(&self, target: &str, prefix: Option<&str>) -> Option<Claim> {
+        let (path, _) = split_query(target);
+        if target == "*" {
+            return Some(Claim { prefix: 0, by: ClaimedBy::InPlace });
+        }
+        if !(path.is_empty() || path.starts_with('/')) {
+            return None;
+        }
+        if prefix.is_some_and(|prefix| self.is_stripped(path, prefix)) {
+            return Some(Claim { prefix: self.base.len(), by: ClaimedBy::Base });
+        }
+        let (prefix, by) = match self.place(path) {
+            Place::Base(_) => (self.base.len(), ClaimedBy::Base),
+            Place::Previous { prefix, .. } => (prefix, ClaimedBy::Previous),
+            Place::Stays => (0, ClaimedBy::InPlace),
+            Place::NearMiss | Place::Outside => return None,
+        };
+        Some(Claim { prefix, by })
+    }
+
+    /// Whether a proxy has cut this base off a path, as it says.
+    fn is_stripped(&self, path: &str, prefix: &str) -> bool {
+        let same = !self.base.is_root() && self.base.strip(prefix).is_some_and(is_base_itself);
+        same && path.starts_with('/') && self.base.strip(path).is_none() && !climbs(path)
     }
 
     fn place<'t>(&self, path: &'t str) -> Place<'t> {
@@ -191,7 +254,7 @@ impl Router {
                 if previous.is_root() && self.stays(path) {
                     return Place::Stays;
                 }
-                return Place::Previous(rest);
+                return Place::Previous { prefix: previous.len(), rest };
             }
         }
         match under_base {
@@ -261,8 +324,11 @@ impl Router {
 enum Place<'t> {
     /// Under the base, with this behind it.
     Base(&'t str),
-    /// Under an earlier base.
-    Previous(&'t str),
+    /// Under an earlier base of that length, with `rest` behind it.
+    Previous {
+        prefix: usize,
+        rest: &'t str,
+    },
     /// Reachable without the base.
     Stays,
     /// `/jellyfinx`: a mistyped address or a neighbour's, which a redirect would hide.

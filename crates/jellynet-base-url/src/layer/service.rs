@@ -9,7 +9,7 @@ use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
 use tower_service::Service;
 
 use super::future::{Mapping, ResponseFuture};
-use super::{BaseUrlAnswer, OriginalTarget, Shared};
+use super::{BaseUrlAnswer, OriginalTarget, PrefixHeader, Shared};
 use crate::route::{RequestClass, Route};
 
 static X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
@@ -49,15 +49,13 @@ where
             }
             Decision::NotFound => return ResponseFuture::ready(not_found()),
         }
-        if self.shared.prefix_header {
-            let prefix = HeaderValue::from_str(self.shared.router.base().as_str());
-            match prefix {
-                Ok(value) if !value.is_empty() => {
-                    request.headers_mut().insert(&X_FORWARDED_PREFIX, value);
-                }
-                _ => {
-                    request.headers_mut().remove(&X_FORWARDED_PREFIX);
-                }
+        match &self.shared.prefix_header {
+            None => {}
+            Some(PrefixHeader::Told(prefix)) => {
+                request.headers_mut().insert(&X_FORWARDED_PREFIX, prefix.clone());
+            }
+            Some(PrefixHeader::Removed) => {
+                request.headers_mut().remove(&X_FORWARDED_PREFIX);
             }
         }
         let mapping = Mapping::new(&self.shared, authority(&request));

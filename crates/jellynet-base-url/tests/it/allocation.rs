@@ -19,6 +19,7 @@ fn passing_and_refusing_allocate_nothing() {
         let info = measure(|| {
             let route = std::hint::black_box(router.route(class, target));
             assert!(!matches!(route, Route::Redirect { .. }));
+            std::hint::black_box(router.claim(target, Some("/jellyfin")));
         });
         assert_eq!(info.count_total, 0, "{target}");
     }

@@ -43,6 +43,11 @@ fn layer(text: &str) -> BaseUrlLayer {
     BaseUrlLayer::new(Router::new(base(text)))
 }
 
+/// The application lives at `inside`, and something behind this layer puts it in front.
+fn before(text: &str, inside: &str) -> BaseUrlLayer {
+    layer(text).with_forwarded_prefix_before(&base(inside))
+}
+
 #[tokio::test]
 async fn the_application_sees_the_inner_path_and_finds_the_original() {
     for (layer, target, body) in [
@@ -55,6 +60,10 @@ async fn the_application_sees_the_inner_path_and_finds_the_original() {
         (layer("").with_inside(base("/app")), "/x", "/app/x | /x | -"),
         (layer("/tv").with_forwarded_prefix(), "/tv/x", "/x | /tv/x | /tv"),
         (layer("").with_forwarded_prefix(), "/x", "/x | /x | -"),
+        (before("/media/tv", "/tv"), "/media/tv/x", "/x | /media/tv/x | /media"),
+        (before("/tv", "/tv"), "/tv/x", "/x | /tv/x | -"),
+        (before("/films", "/tv"), "/films/x", "/x | /films/x | -"),
+        (before("/mytv", "/tv"), "/mytv/x", "/x | /mytv/x | -"),
     ] {
         let response = seen(layer, get(target).body(()).unwrap()).await;
         assert_eq!(response.body(), body);

@@ -55,6 +55,15 @@ proptest! {
     })]
 
     #[test]
+    fn what_a_router_serves_to_programs_is_what_it_claims(
+        base in base_path(), previous in base_path(), target in target()
+    ) {
+        let router = Router::new(base).with_previous([previous]);
+        let served = matches!(router.route(RequestClass::Other, &target), Route::Pass { .. });
+        prop_assert_eq!(router.claim(&target, None).is_some(), served);
+    }
+
+    #[test]
     fn what_is_joined_is_stripped_again(base in base_path(), rest in "(/[ -~]{0,12})?") {
         let joined = base.join(&rest);
         let expected = if base.is_root() && rest.is_empty() { "/" } else { &rest };

@@ -269,3 +269,41 @@ fn a_proxy_that_says_what_it_stripped_needs_no_configuration() {
     assert_eq!(stripped(Other, "/Users", "/evil"), "404");
     assert_eq!(stripped(Other, "/Users", "//evil.com"), "404");
 }
+
+#[test]
+fn of_several_routers_the_best_founded_claim_is_the_greatest() {
+    let films = router("/films").with_previous([base("/"), base("/old")]);
+    let music = router("/films/music").with_previous([base("/songs")]);
+    let books = router("/books");
+    let root = router("/").with_previous([base("/library")]);
+    let all = [("films", &films), ("music", &music), ("books", &books), ("root", &root)];
+    for (target, prefix, expected, why) in [
+        ("/films/x", None, Some("films"), "under the base"),
+        ("/FILMS/music?x", None, Some("music"), "the longer base"),
+        ("/films/m%75sic/x", None, Some("music"), "decoded"),
+        ("/films/musical", None, Some("films"), "whole segments"),
+        ("/songs/x", None, Some("music"), "an earlier base is longer than the root"),
+        ("/library/x", None, Some("root"), "also of the one at the root"),
+        ("/old", None, Some("films"), "an earlier base"),
+        ("/x", None, Some("root"), "who is at the root goes before who was"),
+        ("/health", None, Some("root"), "who is at the root goes before who answers in place"),
+        ("/x", Some("/books"), Some("books"), "a proxy cut the base off"),
+        ("/books/x", Some("/films"), Some("books"), "it did not: the path is whole"),
+        ("x", None, None, "no path"),
+    ] {
+        let claims =
+            all.iter().filter_map(|(name, router)| Some((router.claim(target, prefix)?, *name)));
+        let best = claims.max_by_key(|(claim, _)| *claim).map(|(_, name)| name);
+        assert_eq!(best, expected, "{target}: {why}");
+    }
+    for (target, claims) in [
+        ("/books/x", true),
+        ("/system/info/PUBLIC", true),
+        ("*", true),
+        ("/", false),
+        ("/booksx", false),
+        ("/books/../../x", false),
+    ] {
+        assert_eq!(books.claim(target, None).is_some(), claims, "{target}");
+    }
+}
