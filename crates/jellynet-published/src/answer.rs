@@ -103,6 +103,9 @@ pub enum Rejection {
     /// public, or they are of different private networks.
     #[error("it cannot be reached from the peer's network")]
     Unreachable,
+    /// The server answers under names only, and none of them can be told.
+    #[error("the server answers under names only, and none can be told")]
+    Unnamed,
     /// The peer understands nothing but plain HTTP to an address.
     #[error("this peer needs plain http and an address")]
     NotPlain,

@@ -131,7 +131,8 @@ impl<'a> Candidate<'a> {
     ) -> Self {
         let target = situation.target(address.ip());
         let silent = matches!(target, Target::Silent(_)).then_some(Rejection::NotListening);
-        let unusable = unusable(situation, interface, address);
+        let unnamed = situation.is_unnamed().then_some(Rejection::Unnamed);
+        let unusable = unusable(situation, interface, address).or(unnamed);
         let (rank, why, nowhere) = match Place::of(situation, interface, address) {
             Place::At(rank, why) => (rank, why, None),
             Place::Nowhere(rejection) => {

@@ -32,6 +32,10 @@
 //! | an address that is tentative, on an interface that is down, or that nothing listens on | anybody |
 //! | `https`, or a name | a peer that asked for a [plain address](Ask::plain_address) |
 //!
+//! A server that answers only under names, as one of several behind one address, has its
+//! [`OwnHost`] written in place of this host's address; where no name can be told, only published
+//! URLs are left.
+//!
 //! When nothing is left there is no answer. No answer is better than a wrong one.
 //!
 //! A peer is *internal* when it is on a link of this host or in [`lan`](PublishedConfig::lan), and
@@ -99,5 +103,5 @@ mod url;
 
 pub use crate::answer::{Announced, Because, Considered, Explanation, Rejection, Verdict};
 pub use crate::overrides::{BadOverride, BadOverrideReason, PublishedConfigError};
-pub use crate::published::{Ask, Listener, Published, PublishedConfig};
+pub use crate::published::{Ask, Listener, OwnHost, Published, PublishedConfig};
 pub use crate::url::BadUrl;

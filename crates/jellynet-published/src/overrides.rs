@@ -92,14 +92,16 @@ impl Override {
     }
 }
 
-/// Reads every entry, or names every bad one.
+/// Reads every entry, or names every bad one, each by its position in the operator's list.
 pub(crate) fn parse<S: AsRef<str>>(
     entries: &[S],
+    positions: &[usize],
     base: &str,
 ) -> Result<Vec<Override>, ParseListError<BadOverrideReason>> {
     let (mut good, mut bad) = (Vec::new(), Vec::new());
     let mut first: HashMap<String, usize> = HashMap::new();
-    for (index, entry) in entries.iter().enumerate() {
+    for (at, entry) in entries.iter().enumerate() {
+        let index = positions.get(at).copied().unwrap_or(at);
         let entry = entry.as_ref();
         let parsed = parse_entry(index, entry, base).and_then(|parsed| {
             let key = parsed.name.to_ascii_lowercase();
@@ -223,6 +225,12 @@ pub enum PublishedConfigError {
     /// The list of published URLs.
     #[error(transparent)]
     Overrides(#[from] ParseListError<BadOverrideReason>),
+    /// The host under which the server answers cannot stand in a URL.
+    #[error("`{host}` is no host: write a name, an address, or an IPv6 address in brackets")]
+    OwnHost {
+        /// What was written.
+        host: String,
+    },
 }
 
 #[cfg(test)]
@@ -269,7 +277,7 @@ mod tests {
             ("10.0.0.1/0=http://[::1]/tv", Reason::Url(BadUrl::Loopback), None),
         ];
         let entries: Vec<_> = cases.iter().map(|(entry, ..)| entry).collect();
-        let bad = parse(&entries, "/tv").unwrap_err();
+        let bad = parse(&entries, &[], "/tv").unwrap_err();
         assert_eq!(bad.bad().len(), cases.len());
         for (index, ((entry, reason, hint), bad)) in cases.iter().zip(bad.bad()).enumerate() {
             assert_eq!((bad.index, bad.entry.as_str()), (index, *entry));
@@ -280,7 +288,8 @@ mod tests {
 
     #[test]
     fn the_same_peers_cannot_have_two_urls() {
-        let bad = parse(&["http://a.example", "eth0=http://b.example", "ALL=http://c.example"], "");
+        let bad =
+            parse(&["http://a.example", "eth0=http://b.example", "ALL=http://c.example"], &[], "");
         let error = bad.unwrap_err();
         assert_eq!(error.bad().len(), 1);
         assert_eq!(error.bad()[0].reason, BadOverrideReason::Twice { earlier: 0 });
@@ -292,7 +301,7 @@ mod tests {
 
     #[test]
     fn an_equals_sign_in_the_url_belongs_to_the_url() {
-        let good = parse(&["all=http://a.example/x=y"], "").unwrap();
+        let good = parse(&["all=http://a.example/x=y"], &[], "").unwrap();
         assert_eq!(good[0].url.to_string(), "http://a.example/x=y");
     }
 
@@ -301,7 +310,7 @@ mod tests {
         for entry in
             ["127.0.0.1=http://localhost:1", "loopback=http://[::1]", "lo=http://127.0.0.1"]
         {
-            assert!(parse(&[entry], "").is_ok(), "{entry}");
+            assert!(parse(&[entry], &[], "").is_ok(), "{entry}");
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::answer::{Announced, Considered, Explanation, Rejection, Verdict};
 use crate::candidate::{Candidate, Tier};
 use crate::overrides::{Override, PublishedConfigError, parse};
 use crate::target::Target;
-use crate::url::normalised_base;
+use crate::url::{is_host, normalised_base};
 
 /// What the operator says about the URLs of this server.
 ///
@@ -19,6 +19,11 @@ use crate::url::normalised_base;
 pub struct PublishedConfig {
     /// Published URLs in Jellyfin's syntax, see the [table](crate#published-urls). Default: none.
     pub overrides: Vec<String>,
+    /// Where each of [`overrides`](Self::overrides) stands in the operator's list, where it is
+    /// a part of one: what is told of an entry names it by this. Default: as they stand here.
+    pub positions: Vec<usize>,
+    /// Under which host this server answers. Default: any.
+    pub own_host: OwnHost,
     /// The path below which the server answers, `/jellyfin`; slashes at its ends do not matter.
     /// Default: none.
     pub base_path: String,
@@ -46,6 +51,8 @@ impl Default for PublishedConfig {
     fn default() -> Self {
         Self {
             overrides: Vec::new(),
+            positions: Vec::new(),
+            own_host: OwnHost::Any,
             base_path: String::new(),
             public_http_port: None,
             public_https_port: None,
@@ -54,6 +61,22 @@ impl Default for PublishedConfig {
             lan: NamedSubnets::Private.into(),
         }
     }
+}
+
+/// Under which host a server answers: one of several behind one address may know only names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OwnHost {
+    /// Any: this host's addresses are announced.
+    #[default]
+    Any,
+    /// This one alone (a name, an address, or an IPv6 address in brackets): it stands in the URL
+    /// in place of the address, which is chosen as ever. Who understands nothing but a
+    /// [plain address](Ask::plain_address) is told the address all the same.
+    Named(String),
+    /// Names that cannot be told, such as `*.example`: only published URLs are announced, and
+    /// addresses to who understands nothing else.
+    Unknown,
 }
 
 /// A socket that accepts connections, as the caller bound it.
@@ -141,10 +164,17 @@ impl Published {
     /// # Errors
     ///
     /// [`PublishedConfigError::Overrides`] names every bad entry of the list of published URLs,
-    /// with the corrected text where one can be told.
+    /// with the corrected text where one can be told; [`PublishedConfigError::OwnHost`] a host
+    /// that no URL can have.
     pub fn new(config: PublishedConfig) -> Result<Self, PublishedConfigError> {
+        if let OwnHost::Named(host) = &config.own_host
+            && !is_host(host)
+        {
+            return Err(PublishedConfigError::OwnHost { host: host.clone() });
+        }
         let base = normalised_base(&config.base_path);
-        Ok(Self { overrides: parse(&config.overrides, &base)?, base, config })
+        let overrides = parse(&config.overrides, &config.positions, &base)?;
+        Ok(Self { overrides, base, config })
     }
 
     /// The URL under which this peer reaches this server, and why that one. `None` when every
@@ -263,6 +293,11 @@ pub(crate) struct Situation<'a> {
 }
 
 impl<'a> Situation<'a> {
+    /// Whether this host's addresses lead to the server, for all that can be told.
+    pub(crate) fn is_unnamed(&self) -> bool {
+        !self.ask.plain && matches!(self.config.own_host, OwnHost::Unknown)
+    }
+
     /// One of this host's addresses, with the listener there that suits the peer best.
     pub(crate) fn target(&self, ip: IpAddr) -> Target<'a> {
         let preferred = self.config.prefer_https && !self.ask.plain;
@@ -277,6 +312,10 @@ impl<'a> Situation<'a> {
         let Some(listener) = listener else {
             return Target::Silent(ip);
         };
+        let name = match &self.config.own_host {
+            OwnHost::Named(name) if !self.ask.plain => Some(name.as_str()),
+            _ => None,
+        };
         let public = if listener.https {
             self.config.public_https_port
         } else {
@@ -284,7 +323,7 @@ impl<'a> Situation<'a> {
         };
         let own = listener.address.port();
         let port = public.filter(|_| !self.internal).unwrap_or(own);
-        Target::Own { https: listener.https, at: SocketAddr::new(ip, port), base: self.base }
+        Target::Own { https: listener.https, at: SocketAddr::new(ip, port), name, base: self.base }
     }
 }
 

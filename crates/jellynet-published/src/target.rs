@@ -14,8 +14,8 @@ pub(crate) enum Target<'a> {
     Published(&'a PublicUrl),
     /// The authority by which a request came.
     Request { https: bool, authority: &'a Authority, base: &'a str },
-    /// An address of this host at which something listens.
-    Own { https: bool, at: SocketAddr, base: &'a str },
+    /// An address of this host at which something listens; a `name` is written in its place.
+    Own { https: bool, at: SocketAddr, name: Option<&'a str>, base: &'a str },
     /// An address of this host at which nothing listens.
     Silent(IpAddr),
 }
@@ -58,14 +58,17 @@ impl fmt::Display for Target<'_> {
             Self::Request { https, authority, base } => {
                 write!(f, "{}://{authority}{base}", scheme(*https))
             }
-            Self::Own { https, at, base } => {
+            Self::Own { https, at, name, base } => {
                 let default_port = if *https { 443 } else { 80 };
                 write!(f, "{}://", scheme(*https))?;
-                match (at.port() == default_port, at.ip()) {
-                    (false, ip) => SocketAddr::new(ip, at.port()).fmt(f),
-                    (true, IpAddr::V4(v4)) => v4.fmt(f),
-                    (true, IpAddr::V6(v6)) => write!(f, "[{v6}]"),
+                match (name, at.ip()) {
+                    (Some(name), _) => f.write_str(name),
+                    (None, IpAddr::V4(v4)) => v4.fmt(f),
+                    (None, IpAddr::V6(v6)) => write!(f, "[{v6}]"),
                 }?;
+                if at.port() != default_port {
+                    write!(f, ":{}", at.port())?;
+                }
                 f.write_str(base)
             }
             Self::Silent(ip) => ip.fmt(f),

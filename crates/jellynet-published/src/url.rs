@@ -185,6 +185,11 @@ pub(crate) fn host_ip(host: &str) -> Option<IpAddr> {
     }
 }
 
+/// Whether a text is the host of a URL: a name, an address, or an IPv6 address in brackets.
+pub(crate) fn is_host(text: &str) -> bool {
+    host_ip(text).is_some() || is_name(text)
+}
+
 /// Whether the host of a URL is this host for everybody who asks.
 pub(crate) fn is_loopback_host(host: &str) -> bool {
     host_ip(host).map_or_else(|| is_localhost(host), |ip| ip.is_loopback())

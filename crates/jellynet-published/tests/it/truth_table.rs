@@ -1,7 +1,9 @@
 //! The table of the documentation, line by line.
 
 use jellynet_netif::{InterfaceTable, SubnetSet};
-use jellynet_published::{Ask, Because, Listener, Published, PublishedConfig, Rejection, Verdict};
+use jellynet_published::{
+    Ask, Because, Listener, OwnHost, Published, PublishedConfig, Rejection, Verdict,
+};
 
 use crate::host::{container, everywhere, house, interface, published, rented};
 
@@ -317,4 +319,34 @@ fn an_entry_for_an_interface_that_is_not_there_waits_for_it() {
     let interfaces = house();
     let waiting: Vec<_> = published.waiting(&interfaces).collect();
     assert_eq!(waiting, [(2, "eth9")]);
+}
+
+#[test]
+fn a_server_under_names_alone_is_told_by_them() {
+    let of = |own_host: OwnHost, overrides: &[&str], ask: Ask<'_>| {
+        let mut config = PublishedConfig::default();
+        config.own_host = own_host;
+        config.base_path = "/tv".to_owned();
+        config.overrides = overrides.iter().map(ToString::to_string).collect();
+        config.positions = vec![4];
+        let published = Published::new(config).unwrap();
+        let announced = published.for_peer(&ask, &house(), &everywhere())?;
+        Some((announced.url, announced.because))
+    };
+    let url = |own_host, overrides: &[&str], ask| of(own_host, overrides, ask).map(|(url, _)| url);
+    let named = || OwnHost::Named("films.lan".to_owned());
+    let lan = || ask("192.168.1.50");
+    let http = |host: &str| Some(format!("http://{host}/tv"));
+    assert_eq!(url(named(), &[], lan()), http("films.lan:8096"));
+    assert_eq!(url(named(), &[], lan().plain_address()), http("192.168.1.10:8096"));
+    assert_eq!(url(named(), &[], ask("203.0.113.9")), None, "the address that it stands for");
+    assert_eq!(url(OwnHost::Unknown, &[], lan()), None);
+    assert_eq!(url(OwnHost::Unknown, &[], lan().plain_address()), http("192.168.1.10:8096"));
+    assert_eq!(url(OwnHost::Unknown, &["http://x.example"], lan()), http("x.example"));
+    let (_, because) = of(named(), &["http://x.example"], lan()).unwrap();
+    assert_eq!(because, Because::Override { index: 4, key: "all".to_owned() });
+    let mut config = PublishedConfig::default();
+    config.own_host = OwnHost::Named("*.lan".to_owned());
+    let error = Published::new(config).unwrap_err();
+    assert!(error.to_string().starts_with("`*.lan` is no host"), "{error}");
 }
