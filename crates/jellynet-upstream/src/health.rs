@@ -106,15 +106,15 @@ pub(crate) struct Health {
     status: watch::Sender<Status>,
     /// Wakes the probe before its time.
     hurry: Notify,
-}
-
-impl Default for Health {
-    fn default() -> Self {
-        Self { status: watch::Sender::new(Status::default()), hurry: Notify::new() }
-    }
+    /// Where it is, for the log.
+    upstream: String,
 }
 
 impl Health {
+    pub(crate) fn new(upstream: String) -> Self {
+        Self { status: watch::Sender::new(Status::default()), hurry: Notify::new(), upstream }
+    }
+
     pub(crate) fn watch(&self) -> StatusWatch {
         StatusWatch(self.status.subscribe())
     }
@@ -150,11 +150,12 @@ impl Health {
         });
         if changed && before != state {
             let status = self.status.borrow();
+            let upstream = self.upstream.as_str();
             let cause = status.reason.as_deref().unwrap_or_default();
             match state {
-                State::Down => tracing::warn!(cause, "upstream is down"),
-                State::Starting => tracing::info!(cause, "upstream is starting"),
-                State::Up => tracing::info!("upstream is up"),
+                State::Down => tracing::warn!(upstream, cause, "upstream is down"),
+                State::Starting => tracing::info!(upstream, cause, "upstream is starting"),
+                State::Up => tracing::info!(upstream, "upstream is up"),
             }
         }
     }

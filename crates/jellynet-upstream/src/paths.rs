@@ -1,16 +1,18 @@
 //! Paths in responses: the upstream's own address and path do not leave it.
 
-use http::header::{CONTENT_LOCATION, LOCATION, SET_COOKIE};
+use http::header::{CONTENT_LOCATION, HOST, LOCATION, SET_COOKIE};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 
 use crate::url::UpstreamUrl;
 
 /// Takes the upstream's origin and path off `Location`, `Content-Location` and the `Path` of
-/// cookies, so that they are right for whoever sees the upstream at the root.
-pub(crate) fn unmap(headers: &mut HeaderMap, url: &UpstreamUrl) {
+/// cookies, so that they are right for whoever sees the upstream at the root. `asked` is the
+/// authority that the client asked.
+pub(crate) fn unmap(headers: &mut HeaderMap, url: &UpstreamUrl, asked: Option<&str>) {
     for name in [LOCATION, CONTENT_LOCATION] {
         if let Some(value) = headers.get_mut(name) {
-            replace(value, |text| location(text, url));
+            replace(value, |text| location(text, url, asked));
         }
     }
     if !url.path().is_empty()
@@ -22,6 +24,14 @@ pub(crate) fn unmap(headers: &mut HeaderMap, url: &UpstreamUrl) {
     }
 }
 
+/// The host and port that the client asked.
+pub(crate) fn authority(parts: &Parts) -> Option<&str> {
+    match parts.uri.authority() {
+        Some(authority) => Some(authority.as_str()),
+        None => parts.headers.get(HOST)?.to_str().ok(),
+    }
+}
+
 fn replace(value: &mut HeaderValue, map: impl FnOnce(&str) -> Option<String>) {
     let mapped = value.to_str().ok().and_then(map);
     if let Some(Ok(mapped)) = mapped.map(HeaderValue::try_from) {
@@ -29,20 +39,46 @@ fn replace(value: &mut HeaderValue, map: impl FnOnce(&str) -> Option<String>) {
     }
 }
 
-fn location(text: &str, url: &UpstreamUrl) -> Option<String> {
-    let own = ["http://", "//"].into_iter().find_map(|start| {
-        let rest = strip_ignore_case(text, start)?;
-        let rest = strip_ignore_case(rest, url.authority())?;
-        (rest.is_empty() || rest.starts_with(['/', '?', '#'])).then_some(rest)
-    });
-    let path = own.unwrap_or(text);
-    if own.is_none() && (!path.starts_with('/') || path.starts_with("//")) {
-        return None;
-    }
-    match strip_path(path, url.path()) {
-        Some(inner) => (own.is_some() || !url.path().is_empty()).then(|| plain(inner)),
+fn location(text: &str, url: &UpstreamUrl, asked: Option<&str>) -> Option<String> {
+    let Some((origin, authority, path)) = split_origin(text) else {
+        if !text.starts_with('/') || url.path().is_empty() {
+            return None;
+        }
         // Outside the upstream's path: nothing here leads there.
-        None => None,
+        return strip_path(text, url.path()).map(plain);
+    };
+    let inner = strip_path(path, url.path())?;
+    if authority.eq_ignore_ascii_case(url.authority()) {
+        return Some(plain(inner));
+    }
+    let asked = asked?;
+    if authority.eq_ignore_ascii_case(asked) {
+        // It says where the client is: the origin is right, the path is the upstream's own.
+        return (!url.path().is_empty()).then(|| [origin, &plain(inner)].concat());
+    }
+    // nginx writes the client's host beside its own port, which leads past the gateway.
+    let (host, port) = split_port(authority);
+    let same = host.eq_ignore_ascii_case(split_port(asked).0);
+    (same && port == split_port(url.authority()).1).then(|| plain(inner))
+}
+
+/// Scheme and authority with what is between them, the authority, and the rest of a URL of this or
+/// another host.
+fn split_origin(text: &str) -> Option<(&str, &str, &str)> {
+    let behind = ["http://", "https://", "//"]
+        .into_iter()
+        .find(|start| strip_ignore_case(text, start).is_some())?
+        .len();
+    let rest = text.get(behind..)?;
+    let end = behind + rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
+    Some((text.get(..end)?, text.get(behind..end)?, text.get(end..)?))
+}
+
+/// Host and port; without a port it is that of `http`, as servers leave it out.
+fn split_port(authority: &str) -> (&str, &str) {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, port),
+        _ => (authority, "80"),
     }
 }
 
@@ -106,11 +142,19 @@ mod tests {
             ("http://10.0.0.5:8096/app/x?y", Some("/x?y")),
             ("http://10.0.0.5:8096/other", None),
             ("http://10.0.0.5:80960/app/x", None),
-            ("http://tv.lan/app/x", None),
+            ("http://tv.lan/app/x", Some("http://tv.lan/x")),
+            ("https://TV.lan/app", Some("https://TV.lan/")),
+            ("http://tv.lan/other", None),
+            ("http://tv.lan:8096/app/x", Some("/x")),
+            ("http://tv.lan:8096/app//x", Some("/.//x")),
+            ("http://tv.lan:81/app/x", None),
+            ("http://tv.lan@evil.com/app/x", None),
+            ("http://tv.lan\\evil.com/app/x", None),
+            ("http://evil.com:8096/app/x", None),
             ("/app//evil.com", Some("/.//evil.com")),
             ("//evil.com/app", None),
         ] {
-            assert_eq!(location(text, &url).as_deref(), expected, "{text}");
+            assert_eq!(location(text, &url, Some("tv.lan")).as_deref(), expected, "{text}");
         }
         let root: UpstreamUrl = "http://10.0.0.5:8096".parse().unwrap();
         for (text, expected) in [
@@ -119,8 +163,14 @@ mod tests {
             ("http://10.0.0.5:8096/web/", Some("/web/")),
             ("//evil.com", None),
         ] {
-            assert_eq!(location(text, &root).as_deref(), expected, "{text}");
+            assert_eq!(location(text, &root, Some("tv.lan")).as_deref(), expected, "{text}");
         }
+        assert_eq!(location("http://tv.lan:8096/web/", &root, None), None);
+        assert_eq!(
+            location("http://tv.lan:8096/web/", &root, Some("tv.lan:80")).as_deref(),
+            Some("/web/")
+        );
+        assert_eq!(location("http://tv.lan:8096/web/", &root, Some("tv.lan:8096")), None);
     }
 
     #[test]

@@ -38,22 +38,25 @@ impl RouteMatch {
         self
     }
 
-    /// How exactly this fits: `None` for not at all.
-    fn rank(&self, host: Option<&str>, path: &str) -> Option<(u8, usize)> {
-        let host_rank = match (&self.host, host) {
-            (None, _) => 0,
-            (Some(_), None) => return None,
+    /// How exactly the host fits: `None` for not at all.
+    fn host_rank(&self, host: Option<&str>) -> Option<u8> {
+        match (&self.host, host) {
+            (None, _) => Some(0),
+            (Some(_), None) => None,
             (Some(wanted), Some(host)) => match wanted.strip_prefix('*') {
-                None if host.eq_ignore_ascii_case(wanted) => 2,
-                Some(end) if is_below(host, end) => 1,
-                _ => return None,
+                None => host.eq_ignore_ascii_case(wanted).then_some(2),
+                Some(end) => is_below(host, end).then_some(1),
             },
-        };
+        }
+    }
+
+    /// How exactly the path fits: `None` for not at all.
+    fn path_rank(&self, path: &str) -> Option<usize> {
         let head = path.get(..self.prefix.len())?;
         let rest = path.get(self.prefix.len()..)?;
         let fits = head.eq_ignore_ascii_case(&self.prefix)
             && (rest.is_empty() || rest.starts_with('/') || self.prefix.is_empty());
-        fits.then_some((host_rank, self.prefix.len()))
+        fits.then_some(self.prefix.len())
     }
 }
 
@@ -95,11 +98,54 @@ impl<T> Routes<T> {
     /// without its query.
     #[must_use]
     pub fn choose(&self, host: Option<&str>, path: &str) -> Option<&T> {
+        self.best(host, |wanted, _| wanted.path_rank(path))
+    }
+
+    /// As [`Self::choose`], for those who have a rule of their own for paths: `claim` says how
+    /// strongly a target claims the request, `None` for not at all, and counts in place of the
+    /// prefix. Allocates nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use jellynet_upstream::{RouteMatch, Routes};
+    ///
+    /// let routes = Routes::new([(RouteMatch::any(), 1), (RouteMatch::any().with_host("tv.lan"), 0)]);
+    /// assert_eq!(routes.choose_by(Some("tv.lan"), |target| Some(*target)), Some(&0));
+    /// assert_eq!(routes.choose_by(Some("tv.lan"), |target| (*target > 0).then_some(())), Some(&1));
+    /// ```
+    #[must_use]
+    pub fn choose_by<C: Ord>(
+        &self,
+        host: Option<&str>,
+        claim: impl Fn(&T) -> Option<C>,
+    ) -> Option<&T> {
+        self.best(host, |_, target| claim(target))
+    }
+
+    /// Every target that may be meant by `host`, whatever the path, in the order in which they
+    /// were configured.
+    pub fn of_host<'r>(&'r self, host: Option<&'r str>) -> impl Iterator<Item = &'r T> {
         let host = host.map(without_port);
-        let mut best: Option<((u8, usize), &T)> = None;
+        let fitting = move |(wanted, _): &&(RouteMatch, T)| wanted.host_rank(host).is_some();
+        self.entries.iter().filter(fitting).map(|(_, target)| target)
+    }
+
+    fn best<R: Ord>(
+        &self,
+        host: Option<&str>,
+        rank: impl Fn(&RouteMatch, &T) -> Option<R>,
+    ) -> Option<&T> {
+        let host = host.map(without_port);
+        let mut best: Option<((u8, R), &T)> = None;
         for (wanted, target) in &self.entries {
-            if let Some(rank) = wanted.rank(host, path)
-                && best.is_none_or(|(so_far, _)| rank > so_far)
+            let Some(host_rank) = wanted.host_rank(host) else { continue };
+            // A less exact host cannot win, whatever the path.
+            if best.as_ref().is_some_and(|((so_far, _), _)| *so_far > host_rank) {
+                continue;
+            }
+            if let Some(rank) = rank(wanted, target).map(|rank| (host_rank, rank))
+                && best.as_ref().is_none_or(|(so_far, _)| rank > *so_far)
             {
                 best = Some((rank, target));
             }
@@ -152,5 +198,25 @@ mod tests {
         ] {
             assert_eq!(routes.choose(host, path).copied(), expected, "{host:?} {path}");
         }
+    }
+
+    #[test]
+    fn hosts_part_the_targets_before_any_claim() {
+        let routes = Routes::new([
+            (RouteMatch::any(), 7),
+            (RouteMatch::any().with_host("*.lan"), 3),
+            (RouteMatch::any().with_host("tv.lan"), 5),
+        ]);
+        let all = |host| routes.of_host(host).copied().collect::<Vec<_>>();
+        assert_eq!(all(Some("TV.lan:80")), [7, 3, 5]);
+        assert_eq!(all(Some("x.lan")), [7, 3]);
+        assert_eq!(all(None), [7]);
+        let best = |host, claims: &dyn Fn(&i32) -> bool| {
+            routes.choose_by(host, |target| claims(target).then_some(*target)).copied()
+        };
+        assert_eq!(best(Some("tv.lan"), &|_| true), Some(5));
+        assert_eq!(best(Some("tv.lan"), &|target| *target != 5), Some(3));
+        assert_eq!(best(Some("elsewhere"), &|_| true), Some(7));
+        assert_eq!(best(Some("elsewhere"), &|target| *target != 7), None);
     }
 }

@@ -26,7 +26,7 @@ use crate::head::hop::has_token;
 use crate::health::{Health, StatusWatch};
 use crate::local_address::{LocalAddress, Published};
 use crate::multiplex::{Multiplex, Way};
-use crate::paths::unmap;
+use crate::paths::{authority, unmap};
 use crate::pool::Pool;
 use crate::tunnel::tunnel;
 use crate::url::Scheme;
@@ -78,7 +78,7 @@ impl Upstream {
                 pool,
                 multiplex: Multiplex::default(),
                 counters: Counters::default(),
-                health: Health::default(),
+                health: Health::new(config.url.to_string()),
                 published,
                 config,
             }),
@@ -180,7 +180,8 @@ impl Upstream {
         let mut head = BytesMut::with_capacity(1024);
         encode(&mut head, &parts, &self.shared.config, options)?;
         if self.shared.config.url.scheme() == Scheme::H2c && !options.upgrade {
-            let response = self.multiplex(&head, &parts.method, upload, flight).await?;
+            let mut response = self.multiplex(&head, &parts.method, upload, flight).await?;
+            unmap(response.headers_mut(), &self.shared.config.url, authority(&parts));
             return Ok(told(response, local_address).await);
         }
         let exchange = Exchange {
@@ -197,7 +198,8 @@ impl Upstream {
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
             return Ok(self.switch(conn, head, client, flight));
         }
-        let response = self.respond(conn, head, upload.take(), flight);
+        let mut response = self.respond(conn, head, upload.take(), flight);
+        unmap(response.headers_mut(), &self.shared.config.url, authority(&parts));
         Ok(told(response, local_address).await)
     }
 
@@ -212,8 +214,7 @@ impl Upstream {
         let Shared { config, counters, health, multiplex, .. } = &*self.shared;
         let way = Way { config, counters, health };
         let (response, stream) = multiplex.exchange(way, head, method, upload).await?;
-        let (mut parts, body) = response.into_parts();
-        unmap(&mut parts.headers, &config.url);
+        let (parts, body) = response.into_parts();
         let body = if is_bodyless(method, parts.status) {
             ResponseBody::whole(bytes::Bytes::new(), Some(flight))
         } else {
@@ -261,8 +262,6 @@ impl Upstream {
         flight: Gauge,
     ) -> Response<ResponseBody> {
         use crate::body::framing::Framing;
-        let mut headers = head.headers;
-        unmap(&mut headers, &self.shared.config.url);
         let here = match head.framing {
             Framing::Length(left) => {
                 usize::try_from(left).ok().filter(|&left| left <= conn.buffer.len())
@@ -292,7 +291,7 @@ impl Upstream {
         };
         let mut response = Response::new(body);
         *response.status_mut() = head.status;
-        *response.headers_mut() = headers;
+        *response.headers_mut() = head.headers;
         response
     }
 
