@@ -65,6 +65,21 @@ impl Page {
         self
     }
 
+    /// Adds a headed list of links, each an address and what to show; nothing when there are none.
+    #[must_use]
+    pub fn links(mut self, heading: &str, links: &[(String, String)]) -> Self {
+        if links.is_empty() {
+            return self;
+        }
+        self.push(format_args!("<h2>{}</h2>\n<ul>\n", Escaped(heading)));
+        for (address, text) in links {
+            let (address, text) = (Escaped(address), Escaped(text));
+            self.push(format_args!("<li><a href=\"{address}\">{text}</a></li>\n"));
+        }
+        self.push(format_args!("</ul>\n"));
+        self
+    }
+
     fn push(&mut self, part: fmt::Arguments<'_>) {
         // Writing into a string cannot fail.
         let _ = self.body.write_fmt(part);
@@ -73,13 +88,19 @@ impl Page {
     /// The page as a response that no cache keeps and that can load and run nothing.
     #[must_use]
     pub fn into_response(self) -> Response<Full<Bytes>> {
+        self.into_html().map(Full::new)
+    }
+
+    /// As [`Self::into_response`], with the bytes for whoever has a body type of his own.
+    #[must_use]
+    pub fn into_html(self) -> Response<Bytes> {
         let html = format!(
             "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\">\
              <meta name=\"viewport\" content=\"width=device-width\"><title>{}</title>\
              <style>{STYLE}</style></head>\n<body>\n{}</body>\n</html>\n",
             self.title, self.body
         );
-        let mut response = Response::new(Full::new(Bytes::from(html)));
+        let mut response = Response::new(Bytes::from(html));
         for (name, value) in [
             (header::CONTENT_TYPE, "text/html; charset=utf-8"),
             (header::CACHE_CONTROL, "no-store"),
@@ -125,13 +146,16 @@ mod tests {
         let page = Page::new(evil)
             .paragraph(evil)
             .table(evil, &[(evil.to_owned(), evil.to_owned())])
+            .links(evil, &[(evil.to_owned(), evil.to_owned())])
             .code(evil, evil);
         assert!(!page.body.contains("<script"), "{}", page.body);
+        assert!(!page.body.contains("\"\""), "no attribute ends early: {}", page.body);
         assert!(page.body.contains("&lt;script&gt;&quot;&amp;&#39;&lt;/script&gt;"));
     }
 
     #[test]
     fn an_empty_table_is_left_out() {
-        assert!(!Page::new("t").table("nothing", &[]).body.contains("nothing"));
+        let page = Page::new("t").table("nothing", &[]).links("nothing", &[]);
+        assert!(!page.body.contains("nothing"));
     }
 }
