@@ -1,6 +1,7 @@
 //! Who this server is, and who it speaks for on 7359/udp.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jellynet_discovery::{
@@ -9,11 +10,10 @@ use jellynet_discovery::{
 };
 use jellynet_netif::{Driver, Interfaces};
 use jellynet_published::Ask;
-use jellynet_upstream::Upstream;
 
 use crate::config::{Discovery, Server};
-use crate::identity;
-use crate::reach::Reach;
+use crate::identity::Known;
+use crate::site::Site;
 
 /// The name and id of this server when there is no upstream that has its own.
 #[derive(Clone, Debug)]
@@ -79,52 +79,33 @@ pub(crate) fn host_name() -> String {
 #[derive(Clone, Debug)]
 pub(crate) struct Announcer {
     responder: Driver<Responder>,
-    reach: Reach,
+    sites: Arc<[Site]>,
 }
 
 impl Announcer {
-    /// Starts to answer. Without identities nobody is answered: those of the upstreams come when
-    /// they are known.
-    pub(crate) fn start(
-        config: &Discovery,
-        own: Option<&Own>,
-        reach: &Reach,
-        interfaces: Interfaces,
-    ) -> Self {
+    /// Starts to answer; nobody is spoken for yet.
+    pub(crate) fn start(config: &Discovery, sites: &Arc<[Site]>, interfaces: Interfaces) -> Self {
         let mut rules = ResponderConfig::default();
         rules.allowed = config.allow.clone();
         let service = DiscoveryService::spawn(Responder::new(rules), interfaces);
-        let announcer = Self { responder: service.driver(), reach: reach.clone() };
-        if let Some(own) = own {
-            announcer.advertise(own.id, &own.name);
-        }
+        let announcer = Self { responder: service.driver(), sites: Arc::clone(sites) };
         tokio::spawn(watch_conflicts(service));
         announcer
     }
 
-    fn advertise(&self, id: ServerId, name: &str) {
-        let reach = self.reach.clone();
-        let identity = Identity::new(id, name, move |asker| {
-            let announced = reach.url(&Ask::new(asker.peer).came_by(asker.interface));
-            announced.map(|announced| announced.url)
-        });
-        self.responder.with(|responder, _now| responder.advertise(identity));
-    }
-
-    /// Speaks for an upstream under the id that it tells, for as long as it tells one. A restart
-    /// of the upstream changes nothing: the id stays.
-    pub(crate) fn follow(&self, upstream: &Upstream) {
-        let (announcer, mut spoken) = (self.clone(), None::<ServerId>);
-        identity::follow(upstream, move |who| match who.id.parse::<ServerId>() {
-            Ok(id) => {
-                if let Some(before) = spoken.filter(|before| *before != id) {
-                    announcer.responder.with(|responder, _now| responder.withdraw(before));
-                }
-                announcer.advertise(id, &who.server_name);
-                spoken = Some(id);
+    /// Speaks for these from now on, each at its own URL, and for nobody else.
+    pub(crate) fn speak_for(&self, all: &[Known]) {
+        let identities =
+            all.iter().filter_map(|known| Some(identity(known, self.sites.get(known.site)?)));
+        let identities: Vec<_> = identities.collect();
+        self.responder.with(|responder, _now| {
+            let spoken = |id| identities.iter().any(|identity| identity.id() == id);
+            let before: Vec<_> = responder.identities().iter().map(Identity::id).collect();
+            for gone in before.into_iter().filter(|id| !spoken(*id)) {
+                responder.withdraw(gone);
             }
-            Err(error) => {
-                tracing::warn!(id = who.id, %error, "answer no discovery for an upstream");
+            for identity in identities {
+                responder.advertise(identity);
             }
         });
     }
@@ -145,6 +126,15 @@ impl Announcer {
             }
         }
     }
+}
+
+/// A site as it answers, with the URL under which each asker reaches it.
+fn identity(known: &Known, site: &Site) -> Identity {
+    let reach = site.reach.clone();
+    Identity::new(known.id, &known.name, move |asker| {
+        let announced = reach.url(&Ask::new(asker.peer).came_by(asker.interface));
+        announced.map(|announced| announced.url)
+    })
 }
 
 /// How often it is asked whether there is another identity to look for.

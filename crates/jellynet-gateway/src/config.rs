@@ -6,7 +6,9 @@
 mod acme;
 mod https;
 mod sections;
+mod site;
 mod towards;
+mod upstream;
 mod written;
 
 use std::path::PathBuf;
@@ -18,8 +20,10 @@ use crate::reach;
 
 pub(crate) use self::https::Https;
 pub(crate) use self::sections::{
-    Access, Admin, BaseUrl, Discovery, Http, Proxies, Published, Server, Tuner, Upstream,
+    Access, Admin, BaseUrl, Discovery, Http, Proxies, Published, Server, Tuner,
 };
+pub(crate) use self::site::Site;
+pub(crate) use self::upstream::Upstream;
 
 /// Every key there is, those of the program's own log among them; `upstream` is a list of tables.
 pub const KEYS: &[&str] = &[
@@ -92,8 +96,13 @@ pub const KEYS: &[&str] = &[
     "tuner.advertise",
     "tuner.enabled",
     "tuner.ports",
+    "upstream[].base_url",
     "upstream[].ca_file",
+    "upstream[].hosts",
     "upstream[].insecure_any_certificate",
+    "upstream[].local_address",
+    "upstream[].name",
+    "upstream[].previous",
     "upstream[].server_name",
     "upstream[].url",
     "web.directory",
@@ -105,7 +114,8 @@ pub struct Config {
     pub(crate) server: Server,
     pub(crate) http: Http,
     pub(crate) https: Https,
-    pub(crate) upstreams: Vec<Upstream>,
+    /// The upstreams with their places; without any, the one site of files or the page.
+    pub(crate) sites: Vec<Site>,
     pub(crate) web_directory: Option<PathBuf>,
     pub(crate) base_url: BaseUrl,
     pub(crate) proxies: Proxies,
@@ -143,7 +153,6 @@ impl Config {
         self.https.acme.clone_from(&old.https.acme);
         self.https.local_ca = old.https.local_ca;
         self.https.names.clone_from(&old.https.names);
-        self.upstreams.clone_from(&old.upstreams);
         self.discovery = old.discovery.clone();
         self.ssdp = old.ssdp;
         self.tuner = old.tuner.clone();
@@ -152,12 +161,12 @@ impl Config {
 
     /// Whether there is a media server behind this one.
     pub(crate) fn has_upstream(&self) -> bool {
-        !self.upstreams.is_empty()
+        self.sites.iter().any(|site| site.upstream.is_some())
     }
 
-    /// The function that chooses the URL for each peer.
+    /// The function that chooses the URL of the first site for each peer.
     pub(crate) fn published_urls(&self) -> jellynet_published::Published {
-        self.published.published()
+        self.sites.first().map(|site| site.published.clone()).unwrap_or_default()
     }
 
     /// Reads every key but `log.level` and `log.format`, which are the program's.
@@ -190,8 +199,8 @@ impl Config {
             http,
             https,
             web_directory: sections::web_directory(settings, &upstreams),
-            upstreams,
-            published: Published::read(settings, &base_url.path, &access.lan.subnets()),
+            sites: Site::read_all(settings, upstreams, &base_url, &access.lan.subnets()),
+            published: Published::read(settings),
             base_url,
             proxies: Proxies::read(settings),
             access,

@@ -1,4 +1,4 @@
-//! UPnP: this server, or the upstream behind it, as a media server that televisions see.
+//! UPnP: this server, or each upstream behind it, as a media server that televisions see.
 
 mod status;
 
@@ -9,9 +9,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{Request, Response};
-use jellynet_base_url::BasePath;
 use jellynet_bind::Events;
-use jellynet_discovery::ServerId;
 use jellynet_netif::{Interface, Interfaces};
 use jellynet_published::Ask;
 use jellynet_ssdp::description::{Description, Descriptions};
@@ -19,13 +17,11 @@ use jellynet_ssdp::{
     Advertiser, AdvertiserConfig, AdvertiserCounters, Rung, SsdpService, SsdpServiceConfig, Uuid,
     boot_id, product_line, seed,
 };
-use jellynet_upstream::Upstream;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::announce::Own;
-use crate::identity;
-use crate::reach::Reach;
+use crate::identity::Known;
+use crate::site::Site;
 
 pub(crate) use self::status::SsdpStatus;
 
@@ -41,19 +37,12 @@ pub(crate) struct Dlna {
     /// Until it says goodbye; shared with those who follow the upstreams.
     service: Arc<Mutex<Option<SsdpService>>>,
     descriptions: Arc<RwLock<Arc<Descriptions>>>,
-    base: BasePath,
-    reach: Reach,
+    sites: Arc<[Site]>,
 }
 
 impl Dlna {
     /// Starts; nobody is announced before an identity is known.
-    pub(crate) fn start(
-        own: Option<&Own>,
-        upstreams: &[Upstream],
-        base: &BasePath,
-        reach: &Reach,
-        interfaces: Interfaces,
-    ) -> Option<Self> {
+    pub(crate) fn start(sites: &Arc<[Site]>, interfaces: Interfaces) -> Option<Self> {
         let config = AdvertiserConfig::new(
             product_line("jellynet", env!("CARGO_PKG_VERSION")),
             boot_id(),
@@ -63,48 +52,36 @@ impl Dlna {
             .inspect_err(|error| tracing::error!(%error, "announce nothing by SSDP"))
             .ok()?;
         let (service, _) = SsdpService::start(advertiser, SsdpServiceConfig::default(), interfaces);
-        let dlna = Self {
+        Some(Self {
             service: Arc::new(Mutex::new(Some(service))),
             descriptions: Arc::new(RwLock::new(Arc::new(Descriptions::new([])))),
-            base: base.clone(),
-            reach: reach.clone(),
-        };
-        if let Some(own) = own {
-            dlna.speak_for(own.id, &own.name);
-        }
-        for upstream in upstreams {
-            dlna.follow(upstream);
-        }
-        Some(dlna)
+            sites: Arc::clone(sites),
+        })
     }
 
-    /// Announces this server in place of the one before.
-    fn speak_for(&self, id: ServerId, name: &str) {
-        let uuid = Uuid::from_bytes(*id.as_bytes());
-        let description = Description::media_server(uuid, name).with_png(
-            ICON_SIZE,
-            ICON_SIZE,
-            Bytes::from_static(ICON),
-        );
-        let (reach, path) = (self.reach.clone(), description.path());
-        let root = description.root_device(move |interface: &Interface, address: IpAddr| {
-            let ask = Ask::new(address).came_by(interface.index).plain_address();
-            Some(format!("{}{path}", reach.url(&ask)?.url))
+    /// Announces these from now on, a root device each, and nobody else.
+    pub(crate) fn speak_for(&self, all: &[Known]) {
+        let known = || all.iter().filter_map(|known| Some((known, self.sites.get(known.site)?)));
+        let described: Vec<_> = known().map(|(known, site)| describe(known, site)).collect();
+        let devices = described.iter().zip(known()).map(|(description, (_, site))| {
+            let (reach, path) = (site.reach.clone(), description.path());
+            description.root_device(move |interface: &Interface, address: IpAddr| {
+                let ask = Ask::new(address).came_by(interface.index).plain_address();
+                Some(format!("{}{path}", reach.url(&ask)?.url))
+            })
         });
-        let descriptions = Descriptions::new([description]).with_base(self.base.as_str());
+        let devices = devices.collect();
+        let descriptions = Descriptions::new(described);
+        let descriptions = self.sites.iter().fold(descriptions, |descriptions, site| {
+            let place = site.config();
+            let exact = place.hosts.iter().filter(|host| !host.starts_with("*."));
+            let descriptions = descriptions.with_base(place.base.as_str());
+            exact.fold(descriptions, |all, host| all.with_host_name(host))
+        });
         *self.descriptions.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(descriptions);
-        if let Some(Err(error)) = self.service().as_ref().map(|s| s.replace_devices(vec![root])) {
+        if let Some(Err(error)) = self.service().as_ref().map(|s| s.replace_devices(devices)) {
             tracing::error!(%error, "announce nothing by SSDP");
         }
-    }
-
-    fn follow(&self, upstream: &Upstream) {
-        let dlna = self.clone();
-        identity::follow(upstream, move |who| {
-            if let Ok(id) = who.id.parse() {
-                dlna.speak_for(id, &who.server_name);
-            }
-        });
     }
 
     /// Asks for the URLs again when a listener comes or goes: its address may have been there
@@ -153,6 +130,18 @@ impl Dlna {
     fn service(&self) -> MutexGuard<'_, Option<SsdpService>> {
         self.service.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn describe(known: &Known, site: &Site) -> Description {
+    let uuid = Uuid::from_bytes(*known.id.as_bytes());
+    let icon = Bytes::from_static(ICON);
+    let mut description =
+        Description::media_server(uuid, &known.name).with_png(ICON_SIZE, ICON_SIZE, icon);
+    if !site.config().hosts.is_empty() {
+        // The page for people is not found by address.
+        description.presentation_url = None;
+    }
+    description
 }
 
 /// Answers for the description and its icons, with and without the base URL, before anything

@@ -14,7 +14,8 @@ use jellynet_netif::{ClientAddr, InterfaceTable, PeerAddr, Provenance};
 use jellynet_published::Ask;
 use serde::Serialize;
 
-use crate::config::Config;
+use crate::config::{Config, Site};
+use crate::routing::{Asked, Chosen, Routing};
 use crate::stack::{policy, rules_with};
 use crate::{names, reach};
 
@@ -98,6 +99,9 @@ pub struct Explain {
     audit: Vec<&'static str>,
     local: bool,
     access: AccessAnswer,
+    /// The upstream that is meant, by its name; none where there are no upstreams, or none of
+    /// several is meant.
+    upstream: Option<String>,
     base_url: BaseUrlAnswer,
     published: Option<PublishedAnswer>,
 }
@@ -133,19 +137,23 @@ impl Explain {
         let rules = rules_with(&config.proxies, &names(config, question));
         let resolved = rules.resolve(&connection, &question.headers);
         let decision = policy(&config.access, interfaces).decide(resolved.client, Some(peer));
+        let host = resolved.host.map(|host| host.to_string());
+        let (site, base_url) = route(config, question, host.as_deref());
         Self {
             client: resolved.client.map(|client| client.ip.to_string()),
             client_port: resolved.client.and_then(|client| client.port).filter(|port| *port != 0),
             scheme: resolved.scheme.as_str(),
-            host: resolved.host.map(|host| host.to_string()),
+            host,
             provenance: provenance(resolved.client),
             provenance_reason: reason(resolved.client),
             hops: resolved.hops,
             audit: resolved.audit.iter().map(|flag| flag.as_str()).collect(),
             local: decision.local,
             access: AccessAnswer { allowed: decision.allowed, reason: decision.reason.as_str() },
-            base_url: route(config, question),
-            published: published(config, interfaces, question, &resolved),
+            upstream: site.filter(|site| site.upstream.is_some()).map(|site| site.name.clone()),
+            base_url,
+            published: site
+                .and_then(|site| published(config, site, interfaces, question, &resolved)),
         }
     }
 }
@@ -166,7 +174,11 @@ impl fmt::Display for Explain {
         let side = if self.local { "local" } else { "remote" };
         writeln!(f, "access     {verdict}, {side} ({})", self.access.reason)?;
         let base = &self.base_url;
-        let to = base.inner.as_deref().or(base.location.as_deref()).unwrap_or("404");
+        if let Some(upstream) = &self.upstream {
+            writeln!(f, "upstream   {upstream}")?;
+        }
+        let status = base.status.unwrap_or(404).to_string();
+        let to = base.inner.as_deref().or(base.location.as_deref()).unwrap_or(&status);
         writeln!(f, "path       {}: {to}", base.action)?;
         match &self.published {
             Some(published) => writeln!(f, "told       {}: {}", published.url, published.because),
@@ -209,11 +221,33 @@ fn origin_form(target: &str) -> &str {
     rest.find(['/', '?']).and_then(|at| rest.get(at..)).unwrap_or("/")
 }
 
-fn route(config: &Config, question: &Question) -> BaseUrlAnswer {
-    let router = config.base_url.router(DefaultPath::default());
+/// The site that is meant, and where in it the request goes.
+fn route<'c>(
+    config: &'c Config,
+    question: &Question,
+    host: Option<&str>,
+) -> (Option<&'c Site>, BaseUrlAnswer) {
+    let routing = Routing::new(&config.sites, &config.base_url, &DefaultPath::default());
     let class = RequestClass::of(&question.method, &question.headers);
     let prefix = question.headers.get("x-forwarded-prefix").and_then(|value| value.to_str().ok());
     let target = origin_form(&question.target);
+    let here = |action, status| BaseUrlAnswer {
+        action,
+        inner: None,
+        status: Some(status),
+        location: None,
+    };
+    let site = match routing.choose(&Asked { host, target, prefix }) {
+        Chosen::Site(site) => site,
+        Chosen::NoHost => return (None, here("not-found", 421)),
+        Chosen::NoPath if class == RequestClass::Navigation && is_root(target) => {
+            return (None, here("list", 200));
+        }
+        Chosen::NoPath => return (None, here("not-found", 404)),
+    };
+    let Some((site, router)) = config.sites.get(site).zip(routing.routers().get(site)) else {
+        return (None, here("not-found", 404));
+    };
     let route = match prefix {
         Some(prefix) => router.route_stripped(class, target, prefix),
         None => router.route(class, target),
@@ -223,11 +257,16 @@ fn route(config: &Config, question: &Question) -> BaseUrlAnswer {
         Route::Redirect { status, location } => ("redirect", None, Some(status), Some(location)),
         Route::NotFound => ("not-found", None, Some(404), None),
     };
-    BaseUrlAnswer { action, inner, status, location }
+    (Some(site), BaseUrlAnswer { action, inner, status, location })
+}
+
+fn is_root(target: &str) -> bool {
+    matches!(target.split(['?', '#']).next(), Some("" | "/"))
 }
 
 fn published(
     config: &Config,
+    site: &Site,
     interfaces: &InterfaceTable,
     question: &Question,
     resolved: &Resolved<'_>,
@@ -248,6 +287,6 @@ fn published(
         None => ask,
     };
     let listeners = reach::planned(&config.http.listen, &config.https.listen, interfaces);
-    let announced = config.published.published().for_peer(&ask, interfaces, &listeners)?;
+    let announced = site.published.for_peer(&ask, interfaces, &listeners)?;
     Some(PublishedAnswer { url: announced.url, because: announced.because.to_string() })
 }

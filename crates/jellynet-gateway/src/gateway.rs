@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jellynet_access::LivePolicy;
@@ -11,22 +11,22 @@ use jellynet_bind::{
     AcceptOptions, Bind, BindError, Bound, DrainReport, Handle, Listeners, Outcome, OutcomeKind,
 };
 use jellynet_forwarded::{HostNames, LiveRules, NameEvent};
-use jellynet_netif::{ClientAddr, Interfaces};
+use jellynet_netif::Interfaces;
 use jellynet_tuner::serve::TunerService;
-use jellynet_upstream::{ProbeConfig, Upstream};
 use tokio::task::JoinHandle;
 
 use crate::accept::{self, Accept};
 use crate::announce::{Announcer, Own};
 use crate::app::{App, Content};
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::counts::Counts;
 use crate::dlna::Dlna;
 use crate::files;
 use crate::health::Health;
-use crate::identity;
-use crate::reach::{ADMIN, HTTP, HTTPS, Reach};
+use crate::identity::{self, Known, Roll};
+use crate::reach::{ADMIN, HTTP, HTTPS};
 use crate::reload::{Following, Inner, Reload, State};
+use crate::site::Site;
 use crate::stack::{self, Parts};
 use crate::status::Watched;
 use crate::swap::{Live, Version};
@@ -87,6 +87,7 @@ impl fmt::Debug for Gateway {
 pub(crate) struct Core {
     pub(crate) parts: Parts,
     pub(crate) health: Health,
+    roll: Roll,
     dlna: Option<Dlna>,
     own: Option<Own>,
     tuner: Option<TunerService>,
@@ -97,11 +98,15 @@ impl Core {
     /// All that serves connections as this configuration wants it.
     pub(crate) fn version(&self, config: &Config) -> Version {
         let public = config.admin.public_metrics.then(|| self.admin.clone());
-        let content = content(config, self.own.clone(), &self.health);
-        let app = App { content, tuner: self.tuner.clone(), metrics: public };
+        let app = |site: &Site| App {
+            content: content(config, site, self.own.as_ref(), &self.health),
+            tuner: self.tuner.clone(),
+            metrics: public.clone(),
+        };
+        let sites = self.health.sites.iter().map(|site| (site.clone(), app(site))).collect();
         let (tls, dlna) = (self.health.tls.as_ref(), self.dlna.as_ref());
         Version {
-            stacks: self.parts.stacks(config, app, tls, dlna),
+            stacks: self.parts.stacks(config, sites, &self.roll, tls, dlna),
             server: accept::server(config),
             preamble: config.proxies.protocol,
         }
@@ -133,29 +138,25 @@ impl Gateway {
         let counts = Counts::new();
         counts.follow_interfaces(interfaces.clone());
         let tls = open_tls(&config, &interfaces, &counts)?;
-        let reach = Reach::new(config.published_urls(), interfaces.clone(), listeners.handle());
-        let own = config.upstreams.is_empty().then(|| Own::load(&config.server));
-        let upstreams: Vec<_> = config.upstreams.iter().map(|one| connect(one, &reach)).collect();
+        let sites = Site::open_all(&config.sites, &interfaces, &listeners.handle());
+        let roll = Roll::default();
+        let own =
+            sites.iter().all(|site| site.upstream.is_none()).then(|| Own::load(&config.server));
         let announcer = config
             .discovery
             .enabled
-            .then(|| Announcer::start(&config.discovery, own.as_ref(), &reach, interfaces.clone()));
-        if let Some(announcer) = &announcer {
-            upstreams.iter().for_each(|upstream| announcer.follow(upstream));
-        }
-        let dlna = config.ssdp.then(|| {
-            Dlna::start(own.as_ref(), &upstreams, &config.base_url.path, &reach, interfaces.clone())
-        });
-        let dlna = dlna.flatten();
+            .then(|| Announcer::start(&config.discovery, &sites, interfaces.clone()));
+        let dlna = config.ssdp.then(|| Dlna::start(&sites, interfaces.clone())).flatten();
+        speak(&sites, own.as_ref(), &roll, announcer.clone(), dlna.clone());
         if let Some(dlna) = &dlna {
             dlna.follow_listeners(listeners.handle().events());
         }
         let tuner = tuners::open(&config.tuner, &config.server.data_dir())?;
         let (listening, ssdp) = (listeners.handle(), dlna.clone());
-        let health = Health { listeners: listening, upstreams, announcer, dlna: ssdp, reach, tls };
+        let health = Health { listeners: listening, sites, announcer, dlna: ssdp, tls };
         let parts = Parts::new(&config, &interfaces.current());
         let admin = watch(&parts, &health, &counts, dlna.as_ref());
-        let core = Core { parts, health, dlna, own, tuner, admin };
+        let core = Core { parts, health, roll, dlna, own, tuner, admin };
         Ok(Self::of(config, core, listeners, counts, interfaces))
     }
 
@@ -194,9 +195,7 @@ impl Gateway {
         let health = &self.health;
         let mut rows: Vec<_> =
             health.listeners.outcomes().iter().map(ToString::to_string).collect();
-        rows.extend(
-            health.upstreams.iter().map(|upstream| format!("upstream: {}", upstream.config().url)),
-        );
+        rows.extend(health.sites.iter().filter_map(Site::summary));
         rows.extend(self.files.iter().map(|files| format!("files: {files}")));
         rows.extend(health.certificates());
         rows.push(match &health.announcer {
@@ -204,7 +203,7 @@ impl Gateway {
             None => "discovery: switched off".to_owned(),
         });
         rows.extend(self.dlna.iter().map(|dlna| format!("ssdp: {}", dlna.status())));
-        rows.extend(health.reach.announced_by_interface());
+        rows.extend(health.announced());
         rows.join("\n")
     }
 
@@ -325,31 +324,39 @@ fn open_tls(
     Tls::open(&config.https, &config.server.data_dir(), interfaces, counts).map(Some)
 }
 
-/// What answers behind all layers.
-fn content(config: &Config, own: Option<Own>, health: &Health) -> Content {
-    match (health.upstreams.first(), &config.web_directory) {
+/// What answers behind all layers of a site.
+fn content(config: &Config, site: &Site, own: Option<&Own>, health: &Health) -> Content {
+    match (&site.upstream, &config.web_directory) {
         (Some(upstream), _) => Content::Gateway(upstream.clone()),
         (None, Some(directory)) => Content::directory(directory),
         (None, None) => {
-            let own = own.unwrap_or_else(|| Own::load(&config.server));
-            Content::Welcome(Welcome { own, health: health.clone() }.into())
+            let own = own.cloned().unwrap_or_else(|| Own::load(&config.server));
+            let (reach, health) = (site.reach.clone(), health.clone());
+            Content::Welcome(Welcome { own, reach, health }.into())
         }
     }
 }
 
-fn connect(config: &config::Upstream, reach: &Reach) -> Upstream {
-    let reach = reach.clone();
-    let upstream = Upstream::with_published(config.towards.clone(), move |request| {
-        let client = request.extensions.get::<ClientAddr>()?;
-        Some(reach.url_for_request(client.ip, &request.uri)?.url)
-    });
-    let probed = upstream.clone();
-    tokio::spawn(async move { probed.probe(ProbeConfig::default()).await });
-    identity::follow(&upstream, |who| {
-        let (name, version, id) = (&who.server_name, &who.version, &who.id);
-        tracing::info!(name, version, id, "know the upstream");
-    });
-    upstream
+/// Announces the sites as soon as it is known who they are.
+fn speak(
+    sites: &Arc<[Site]>,
+    own: Option<&Own>,
+    roll: &Roll,
+    announcer: Option<Announcer>,
+    dlna: Option<Dlna>,
+) {
+    let tell = move |known: &[Known]| {
+        if let Some(announcer) = &announcer {
+            announcer.speak_for(known);
+        }
+        if let Some(dlna) = &dlna {
+            dlna.speak_for(known);
+        }
+    };
+    if let Some(own) = own {
+        tell(&[Known { site: 0, id: own.id, name: own.name.clone() }]);
+    }
+    identity::follow(sites, roll, tell);
 }
 
 /// Keeps the LAN in step with this host's own subnets, where that was asked for.

@@ -1,6 +1,7 @@
 //! How it all is: for `/ready`, `/status.json` and the metrics.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jellynet_access::Counters;
 use jellynet_admin::{Admin, Kind, Metrics, Part, Ready, Sample};
@@ -9,7 +10,7 @@ use jellynet_upstream::{State, Upstream};
 
 use crate::announce::Announcer;
 use crate::dlna::Dlna;
-use crate::reach::Reach;
+use crate::site::Site;
 use crate::status::{Status, Watched};
 use crate::tls::Tls;
 
@@ -17,10 +18,9 @@ use crate::tls::Tls;
 #[derive(Clone, Debug)]
 pub(crate) struct Health {
     pub(crate) listeners: Handle,
-    pub(crate) upstreams: Vec<Upstream>,
+    pub(crate) sites: Arc<[Site]>,
     pub(crate) announcer: Option<Announcer>,
     pub(crate) dlna: Option<Dlna>,
-    pub(crate) reach: Reach,
     pub(crate) tls: Option<Tls>,
 }
 
@@ -68,17 +68,17 @@ impl Health {
                 up.map(|(name, up)| sample(vec![("listener", name)], up.into())).collect()
             },
         );
-        let upstreams = self.upstreams.clone();
+        let sites = Arc::clone(&self.sites);
         metrics.add(
             "jellynet_upstream_up",
             "Whether an upstream answers.",
             Kind::Gauge,
             move || {
-                let one = |u: &Upstream| {
-                    let up = u.status().current().state == State::Up;
-                    sample(vec![("upstream", u.config().url.to_string())], up.into())
+                let one = |(site, upstream): (&Site, &Upstream)| {
+                    let up = upstream.status().current().state == State::Up;
+                    sample(vec![("upstream", site.name())], up.into())
                 };
-                upstreams.iter().map(one).collect()
+                upstreams(&sites).map(one).collect()
             },
         );
         if let Some(tls) = &self.tls {
@@ -88,9 +88,8 @@ impl Health {
 
     fn ready(&self) -> Ready {
         let mut parts = self.listener_parts();
-        parts.extend(self.upstreams.iter().map(|upstream| {
-            let (name, status) =
-                (format!("upstream {}", upstream.config().url), upstream.status().current());
+        parts.extend(upstreams(&self.sites).map(|(site, upstream)| {
+            let (name, status) = (format!("upstream {}", site.name()), upstream.status().current());
             match (status.state, status.reason) {
                 (State::Up, _) => Part::ready(name),
                 (state, reason) => {
@@ -101,6 +100,21 @@ impl Health {
         parts.extend(self.dlna.iter().map(Dlna::part));
         parts.extend(self.tls.iter().flat_map(Tls::parts));
         Ready::new(parts)
+    }
+
+    /// For each site and each address's subnet, the URL that a peer there is told.
+    pub(crate) fn announced(&self) -> Vec<String> {
+        let several = self.sites.len() > 1;
+        let of = |site: &Site| {
+            let name = if several { format!(" ({})", site.name()) } else { String::new() };
+            site.reach.announced_by_interface().into_iter().map(move |line| format!("{line}{name}"))
+        };
+        self.sites.iter().flat_map(of).collect()
+    }
+
+    /// The first site: the only one where there is one.
+    pub(crate) fn first(&self) -> Option<&Site> {
+        self.sites.first()
     }
 
     /// A line for each certificate.
@@ -121,6 +135,11 @@ impl Health {
         };
         outcomes.map(part).collect()
     }
+}
+
+/// The sites that have an upstream, with it.
+pub(crate) fn upstreams(sites: &[Site]) -> impl Iterator<Item = (&Site, &Upstream)> {
+    sites.iter().filter_map(|site| Some((site, site.upstream.as_ref()?)))
 }
 
 /// Whether each listener is where it was wanted: one sample for each name, for there may be

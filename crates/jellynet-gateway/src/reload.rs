@@ -147,7 +147,7 @@ impl Reload {
         state.following = Following(Vec::new());
         core.parts.rules.replace(self.rules(&state.config, &next));
         core.parts.policy.replace(stack::policy(&next.access, &interfaces.current()));
-        core.health.reach.publish(next.published_urls());
+        core.health.sites.iter().zip(&next.sites).for_each(|(site, next)| site.adopt(next));
         live.replace(core.version(&next));
         state.following = core.follow(&next, interfaces);
         state.config = next;
@@ -167,6 +167,8 @@ impl Reload {
 
     /// Puts back what cannot change, so that nothing counts by half.
     fn hold(&self, old: &Config, next: &mut Config, reloaded: &mut Reloaded) {
+        let republished = reloaded.changed.iter().any(|key| key.starts_with("published.urls"));
+        let upstreams = reloaded.restart.iter().any(|key| key.starts_with("upstream["));
         let mut hold = |key: &str| {
             reloaded.changed.retain(|changed| !changed.starts_with(key));
             if !reloaded.restart.iter().any(|named| named == key) {
@@ -185,6 +187,19 @@ impl Reload {
         if old.ssdp && old.base_url.path != next.base_url.path {
             hold("base_url.path");
             next.base_url.clone_from(&old.base_url);
+            next.sites.clone_from(&old.sites);
+        }
+        // Sites come and go with their upstreams, and a URL is published for one of them.
+        if upstreams {
+            let moved = old.sites.iter().zip(&next.sites).any(|(old, next)| old.base != next.base);
+            if old.base_url.path != next.base_url.path || moved {
+                hold("base_url.path");
+            }
+            if republished {
+                hold("published.urls");
+            }
+            next.base_url.clone_from(&old.base_url);
+            next.sites.clone_from(&old.sites);
         }
         next.keep_fixed(old);
     }

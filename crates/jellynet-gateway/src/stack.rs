@@ -1,12 +1,15 @@
 //! The path of a request, from outside in:
 //!
 //! forwarded ─ measure and log ─ ACME challenge ─ access ─ root of the local CA ─ UPnP description
-//! ─ HTTPS redirect ─ HSTS ─ base URL ─ content
+//! ─ HTTPS redirect ─ HSTS ─ site ─ base URL ─ content
 //!
 //! *forwarded* comes first, so that every later room (log, refusal, redirect, published URL) knows
 //! the real client, scheme and host; it never refuses. *access* comes before redirects and files:
 //! in Jellyfin a blocked client still gets both. *ACME challenges* come before it, for an authority
-//! looks from anywhere, and nothing is to be had there but what it put there itself.
+//! looks from anywhere, and nothing is to be had there but what it put there itself. *site* chooses
+//! among several servers by host and path; what stands before it is the same for all of them, so
+//! that a page for who found none is guarded, counted and encrypted as all else. The description
+//! stands before it too: control points ask for it by address, whatever the hosts of its site are.
 
 use std::net::SocketAddr;
 
@@ -14,7 +17,7 @@ use http::Request;
 use hyper::body::Incoming;
 use jellynet_access::{Access, AccessLayer, Counters, LivePolicy, Policy};
 use jellynet_admin::{AccessLog, Measure, MeasureLayer, Metrics};
-use jellynet_base_url::{BaseUrl, BaseUrlLayer, DefaultPath};
+use jellynet_base_url::{BasePath, BaseUrl, BaseUrlLayer, DefaultPath, Router};
 use jellynet_forwarded::{AuditLog, Forwarded, ForwardedLayer, LiveRules, ProxySet, Rules};
 use jellynet_netif::{ClientAddr, InterfaceTable, PeerAddr, Provenance};
 use jellynet_tls::{
@@ -23,19 +26,24 @@ use jellynet_tls::{
 };
 use tower::ServiceBuilder;
 use tower::util::{Either, MapRequest};
+use tower_layer::Layer;
 
 use crate::app::{App, Content, is_health};
 use crate::config::{self, Config};
 use crate::dlna::{Describe, DescribeLayer, Dlna};
+use crate::identity::Roll;
 use crate::names::Resolved;
 use crate::reach::{HTTP, HTTPS};
 use crate::root::{RootLayer, RootService};
+use crate::routing::Routing;
+use crate::site::Site;
+use crate::sites::Sites;
 use crate::tls::Tls;
 
 /// What answers a request.
 pub(crate) type Stack = Forwarded<Measure<Challenged<MapRequest<Guarded, OwnHealth>>>>;
 /// What only those reach who may come in.
-type Guarded = Access<Offered<Described<Redirected<Promised<BaseUrl<App>>>>>>;
+type Guarded = Access<Offered<Described<Redirected<Promised<Sites<BaseUrl<App>>>>>>>;
 /// See [`own_health`].
 type OwnHealth = fn(Request<Incoming>) -> Request<Incoming>;
 /// What answers, by listener: each counts as itself.
@@ -81,30 +89,27 @@ impl Parts {
     pub(crate) fn stacks(
         &self,
         config: &Config,
-        app: App,
+        sites: Vec<(Site, App)>,
+        roll: &Roll,
         tls: Option<&Tls>,
         dlna: Option<&Dlna>,
     ) -> Stacks {
         let log = AccessLog::new(config.access_log, std::io::stdout());
-        let stack = |listener, app| self.stack(listener, config, app, log.clone(), tls, dlna);
-        Stacks { http: stack(HTTP, app.clone()), https: stack(HTTPS, app) }
+        let sites = chosen(config, sites, roll);
+        let stack = |listener, sites| self.stack(listener, config, sites, log.clone(), tls, dlna);
+        Stacks { http: stack(HTTP, sites.clone()), https: stack(HTTPS, sites) }
     }
 
-    /// The layers around `app`, for what comes by the listener of this name.
+    /// The layers around the sites, for what comes by the listener of this name.
     fn stack(
         &self,
         listener: &str,
         config: &Config,
-        app: App,
+        sites: Sites<BaseUrl<App>>,
         log: AccessLog,
         tls: Option<&Tls>,
         dlna: Option<&Dlna>,
     ) -> Stack {
-        // A directory has its own first page at its root, and so has the welcome page.
-        let first = match app.content {
-            Content::Gateway(_) => DefaultPath::default(),
-            Content::Directory(_) | Content::Welcome(_) => DefaultPath::none(),
-        };
         ServiceBuilder::new()
             .layer(ForwardedLayer::new(self.rules.clone()).with_audit(self.audit.clone()))
             .layer(MeasureLayer::new(listener, self.metrics.listener(listener), log))
@@ -115,8 +120,7 @@ impl Parts {
             .option_layer(dlna.map(DescribeLayer::new))
             .option_layer(redirect(config))
             .option_layer(hsts(config, tls))
-            .layer(BaseUrlLayer::new(config.base_url.router(first)))
-            .service(app)
+            .service(sites)
     }
 }
 
@@ -135,12 +139,33 @@ fn own_health(mut request: Request<Incoming>) -> Request<Incoming> {
     request
 }
 
+/// Each site below its base path, and the choice among them.
+fn chosen(config: &Config, sites: Vec<(Site, App)>, roll: &Roll) -> Sites<BaseUrl<App>> {
+    // A directory has its own first page at its root, and so has the welcome page.
+    let first = match sites.first() {
+        Some((_, App { content: Content::Directory(_) | Content::Welcome(_), .. })) => {
+            DefaultPath::none()
+        }
+        _ => DefaultPath::default(),
+    };
+    let routing = Routing::new(&config.sites, &config.base_url, &first);
+    let below = |(router, (site, app)): (&Router, (Site, App))| {
+        let inside = site.upstream.as_ref().and_then(|it| it.config().url.path().parse().ok());
+        let inside = inside.unwrap_or_else(BasePath::root);
+        let layer = BaseUrlLayer::new(router.clone()).with_forwarded_prefix_before(&inside);
+        (site, layer.layer(app))
+    };
+    let (sites, services): (Vec<_>, Vec<_>) =
+        routing.routers().iter().zip(sites).map(below).unzip();
+    Sites::new(routing, services, sites.into(), roll.clone())
+}
+
 /// To HTTPS, at the port that clients use; `/health` stays for whoever watches.
 fn redirect(config: &Config) -> Option<HttpsRedirectLayer> {
-    let port = config.published.https_port().unwrap_or_else(|| config.https.port());
-    let health = config.base_url.path.join("/health");
-    let layer = || HttpsRedirectLayer::new(port).exempt_path("/health").exempt_path(health);
-    config.https.redirect.then(layer)
+    let port = config.published.https_port.unwrap_or_else(|| config.https.port());
+    let layer = HttpsRedirectLayer::new(port).exempt_path("/health");
+    let health = config.sites.iter().map(|site| site.base.join("/health"));
+    config.https.redirect.then(|| health.fold(layer, HttpsRedirectLayer::exempt_path))
 }
 
 fn hsts(config: &Config, tls: Option<&Tls>) -> Option<HstsLayer> {

@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::announce::Announcer;
 use crate::counts::Counts;
 use crate::dlna::{Dlna, SsdpStatus};
-use crate::health::Health;
+use crate::health::{Health, upstreams as upstreams_of};
 use crate::tls::Tls;
 
 /// How many peers that send untrusted headers are named.
@@ -73,11 +73,15 @@ struct AddressStatus {
 
 #[derive(Serialize)]
 struct UpstreamStatus {
+    /// As in the metrics and in `/ready`.
+    name: String,
     url: String,
+    base_url: String,
+    hosts: Vec<String>,
     state: &'static str,
     reason: Option<String>,
     id: Option<String>,
-    name: Option<String>,
+    server_name: Option<String>,
     version: Option<String>,
 }
 
@@ -125,7 +129,7 @@ impl Status {
             listeners: health.listeners.outcomes().iter().map(listener).collect(),
             connections: connections(health),
             interfaces: interfaces(health),
-            announced: health.reach.announced_by_interface(),
+            announced: health.announced(),
             upstreams: upstreams(health),
             discovery: health.announcer.as_ref().map(discovery),
             ssdp: watched.dlna.as_ref().and_then(Dlna::report),
@@ -165,10 +169,11 @@ fn connections(health: &Health) -> BTreeMap<String, Connections> {
 }
 
 fn interfaces(health: &Health) -> Vec<AddressStatus> {
-    let table = health.reach.interfaces();
+    let Some(reach) = health.first().map(|site| &site.reach) else { return Vec::new() };
+    let table = reach.interfaces();
     let rows = table.addresses().map(|(interface, address)| {
         let ask = Ask::new(address.ip()).came_by(interface.index);
-        let told = health.reach.url(&ask).filter(|_| interface.flags.up);
+        let told = reach.url(&ask).filter(|_| interface.flags.up);
         AddressStatus {
             interface: interface.name.clone(),
             index: interface.index,
@@ -182,14 +187,17 @@ fn interfaces(health: &Health) -> Vec<AddressStatus> {
 }
 
 fn upstreams(health: &Health) -> Vec<UpstreamStatus> {
-    let upstreams = health.upstreams.iter().map(|upstream| {
-        let status = upstream.status().current();
+    let upstreams = upstreams_of(&health.sites).map(|(site, upstream)| {
+        let (status, place) = (upstream.status().current(), site.config());
         let who = status.identity.as_deref();
         UpstreamStatus {
+            name: site.name(),
+            base_url: place.base.as_str().to_owned(),
+            hosts: place.hosts.clone(),
             url: upstream.config().url.to_string(),
             state: status.state.as_str(),
             id: who.map(|w| w.id.clone()),
-            name: who.map(|w| w.server_name.clone()),
+            server_name: who.map(|w| w.server_name.clone()),
             version: who.map(|w| w.version.clone()),
             reason: status.reason,
         }

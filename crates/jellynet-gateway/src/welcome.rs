@@ -10,6 +10,7 @@ use jellynet_netif::{ClientAddr, PeerAddr, Provenance};
 
 use crate::announce::{Announcer, Own};
 use crate::health::Health;
+use crate::reach::Reach;
 
 /// What to write into the configuration next.
 const NEXT: &str = "\
@@ -26,6 +27,7 @@ url = \"http://127.0.0.1:8097\"   # the media server that runs already
 #[derive(Debug)]
 pub(crate) struct Welcome {
     pub(crate) own: Own,
+    pub(crate) reach: Reach,
     pub(crate) health: Health,
 }
 
@@ -41,7 +43,7 @@ impl Welcome {
         if let Some(client) = client {
             you.push(row("your address", client.ip.to_string()));
             you.push(row("known", known(client.provenance)));
-            let announced = self.health.reach.url_for_request(client.ip, request.uri());
+            let announced = self.reach.url_for_request(client.ip, request.uri());
             let (url, because) = announced.map_or_else(
                 || {
                     (

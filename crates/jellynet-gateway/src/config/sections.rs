@@ -11,12 +11,17 @@ use jellynet_base_url::{BasePath, DefaultPath, InPlacePath, Router};
 use jellynet_bind::{Families, Listen};
 use jellynet_forwarded::{AllowedHosts, Family, HopLimit, KnownProxies};
 use jellynet_netif::SubnetSet;
-use jellynet_published::{Published as PublishedUrls, PublishedConfig, PublishedConfigError};
 use jellynet_settings::Settings;
 
+use super::site::Site;
+use super::upstream::Upstream;
+
 /// Reports the bad entries of a list, each at its index.
-fn reject_entries<T>(settings: &mut Settings, key: &str, bad: impl IntoIterator<Item = (usize, T)>)
-where
+pub(super) fn reject_entries<T>(
+    settings: &mut Settings,
+    key: &str,
+    bad: impl IntoIterator<Item = (usize, T)>,
+) where
     T: Display,
 {
     for (index, entry) in bad {
@@ -98,26 +103,6 @@ impl Http {
     }
 }
 
-#[derive(Clone, Debug)]
-pub(crate) struct Upstream {
-    pub(crate) towards: jellynet_upstream::UpstreamConfig,
-}
-
-impl Upstream {
-    pub(super) fn read_all(settings: &mut Settings) -> Vec<Self> {
-        let tables = settings.tables("upstream");
-        for at in 1..tables {
-            let key = format!("upstream[{at}].url");
-            settings.reject(&key, "is one upstream too many: one is passed on to, for now");
-        }
-        (0..tables.min(1)).filter_map(|at| Self::read(settings, at)).collect()
-    }
-
-    fn read(settings: &mut Settings, at: usize) -> Option<Self> {
-        Some(Self { towards: super::towards::read(settings, at)? })
-    }
-}
-
 pub(super) fn web_directory(settings: &mut Settings, upstreams: &[Upstream]) -> Option<PathBuf> {
     let directory = PathBuf::from(settings.text("web.directory")?);
     if !upstreams.is_empty() {
@@ -135,10 +120,11 @@ pub(super) fn web_directory(settings: &mut Settings, upstreams: &[Upstream]) -> 
     Some(directory)
 }
 
+/// The base path of whoever has none of his own, and what holds for all.
 #[derive(Clone, Debug)]
 pub(crate) struct BaseUrl {
     pub(crate) path: BasePath,
-    previous: Vec<BasePath>,
+    pub(super) previous: Vec<BasePath>,
     default_path: Option<DefaultPath>,
     in_place: Vec<InPlacePath>,
 }
@@ -158,11 +144,11 @@ impl BaseUrl {
         self.in_place.extend(path.parse::<InPlacePath>());
     }
 
-    /// The router for an application whose own first page is `default_path`.
-    pub(crate) fn router(&self, default_path: DefaultPath) -> Router {
+    /// The router of a site whose own first page is `default_path`.
+    pub(crate) fn router(&self, site: &Site, default_path: DefaultPath) -> Router {
         let in_place = InPlacePath::defaults().into_iter().chain(self.in_place.iter().cloned());
-        Router::new(self.path.clone())
-            .with_previous(self.previous.iter().cloned())
+        Router::new(site.base.clone())
+            .with_previous(site.previous.iter().cloned())
             .with_default_path(self.default_path.clone().unwrap_or(default_path))
             .with_in_place(in_place)
     }
@@ -267,46 +253,20 @@ impl Access {
     }
 }
 
+/// What is published of all sites.
 #[derive(Clone, Debug)]
 pub(crate) struct Published {
-    urls: PublishedUrls,
-    https_port: Option<u16>,
+    /// The port of HTTPS as external peers see it, where it is another than the listener's.
+    pub(crate) https_port: Option<u16>,
 }
 
 impl Published {
-    pub(super) fn read(settings: &mut Settings, base: &BasePath, lan: &SubnetSet) -> Self {
-        let key = "published.urls";
-        let mut config = PublishedConfig::default();
-        config.overrides = settings.elements(key).unwrap_or_default();
-        config.base_path = base.as_str().to_owned();
-        config.public_http_port = settings.parse("published.http_port", port);
-        config.public_https_port = settings.parse("published.https_port", port);
-        config.lan = lan.clone();
-        let https_port = config.public_https_port;
-        let urls = PublishedUrls::new(config).unwrap_or_else(|error| {
-            match &error {
-                PublishedConfigError::Overrides(bad) => {
-                    reject_entries(settings, key, bad.bad().iter().map(|b| (b.index, b)));
-                }
-                error => settings.reject(key, error),
-            }
-            PublishedUrls::default()
-        });
-        Self { urls, https_port }
-    }
-
-    /// The port of HTTPS as external peers see it, where it is another than the listener's.
-    pub(crate) const fn https_port(&self) -> Option<u16> {
-        self.https_port
-    }
-
-    /// The function that chooses the URL for each peer.
-    pub(crate) fn published(&self) -> PublishedUrls {
-        self.urls.clone()
+    pub(super) fn read(settings: &mut Settings) -> Self {
+        Self { https_port: settings.parse("published.https_port", port) }
     }
 }
 
-fn port(text: &str) -> Result<u16, &'static str> {
+pub(super) fn port(text: &str) -> Result<u16, &'static str> {
     text.parse().ok().filter(|port| *port != 0).ok_or("a port is a number from 1 to 65535")
 }
 

@@ -21,3 +21,4 @@ mod proxies;
 mod reload;
 mod rig;
 mod seen;
+mod sites;

@@ -176,7 +176,8 @@ pub(crate) fn get(from: &Namespace, address: &str, path: &str) -> std::io::Resul
     from.run(|| ask(address, &format!("GET {path}"), &[]))
 }
 
-/// A media server of the simplest kind: it tells who it is, and repeats what it was asked.
+/// A media server of the simplest kind: it tells who it is, and repeats what it was asked, the
+/// first line of a tunnel too.
 #[derive(Debug)]
 pub(crate) struct MediaServer;
 
@@ -185,17 +186,27 @@ pub(crate) const MEDIA_SERVER_ID: &str = "0123456789abcdef0123456789abcdef";
 impl MediaServer {
     /// Listens in a namespace until the test program ends.
     pub(crate) fn start(on: &Namespace, address: &str) -> Self {
+        Self::start_as(on, address, MEDIA_SERVER_ID, "Living Room")
+    }
+
+    /// The same, with this id and name.
+    pub(crate) fn start_as(
+        on: &Namespace,
+        address: &str,
+        id: &'static str,
+        name: &'static str,
+    ) -> Self {
         let listener = on.run(|| TcpListener::bind(address).unwrap());
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                thread::spawn(move || answer(stream));
+                thread::spawn(move || answer(stream, id, name));
             }
         });
         Self
     }
 }
 
-fn answer(mut stream: TcpStream) -> Option<()> {
+fn answer(mut stream: TcpStream, id: &str, name: &str) -> Option<()> {
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     loop {
         let mut head = String::new();
@@ -204,11 +215,19 @@ fn answer(mut stream: TcpStream) -> Option<()> {
                 return None;
             }
         }
+        if head.to_ascii_lowercase().contains("\nupgrade: websocket\r\n") {
+            let accept = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+            let fields = format!("Connection: Upgrade\r\nUpgrade: websocket\r\n{accept}");
+            write!(stream, "HTTP/1.1 101 Switching Protocols\r\n{fields}\r\n\r\n").ok()?;
+            let mut line = String::new();
+            reader.read_line(&mut line).ok()?;
+            return writeln!(stream, "{name}: {}", line.trim()).ok();
+        }
         let path = head.split(' ').nth(1)?;
         let body = if path.to_ascii_lowercase().starts_with("/system/info/public") {
             format!(
-                "{{\"LocalAddress\":\"http://{}\",\"ServerName\":\"Living Room\",\"Version\":\"12.0.0\",\
-                 \"ProductName\":\"Jellyfin Server\",\"OperatingSystem\":\"\",\"Id\":\"{MEDIA_SERVER_ID}\",\
+                "{{\"LocalAddress\":\"http://{}\",\"ServerName\":\"{name}\",\"Version\":\"12.0.0\",\
+                 \"ProductName\":\"Jellyfin Server\",\"OperatingSystem\":\"\",\"Id\":\"{id}\",\
                  \"StartupWizardCompleted\":true}}",
                 stream.local_addr().ok()?
             )

@@ -127,3 +127,48 @@ fn each_peer_is_told_a_url_that_it_can_reach() {
         ("nothing listens there", loopback, json!({"published": null})),
     ]);
 }
+
+#[test]
+fn of_several_upstreams_the_one_that_is_meant_is_named() {
+    let to = |host: &str, target: &str| {
+        json!({"peer": "192.168.1.5", "target": target, "headers": [["Host", host]],
+            "interfaces": [{"name": "eth0", "index": 2, "address": "192.168.1.208/24"}],
+            "config": {"upstream": [
+                {"url": "http://a", "base_url": "/films", "previous": ["/"]},
+                {"url": "http://b", "base_url": "/tv", "name": "television"},
+                {"url": "http://c", "hosts": ["music.lan"]}]}})
+    };
+    let meant = |name: &str, inner: &str, url: &str| {
+        json!({"upstream": name, "published": {"url": url},
+            "base_url": {"action": "pass", "inner": inner, "status": null, "location": null}})
+    };
+    let mut lost = to("x.lan", "/");
+    lost["config"]["upstream"][0] = json!({"url": "http://a", "base_url": "/films"});
+    let mut elsewhere = lost.clone();
+    elsewhere["target"] = json!("/x");
+    let mut nobody = to("x.lan", "/");
+    nobody["config"]["upstream"] = json!([{"url": "http://c", "hosts": ["music.lan"]}]);
+    let none = |action: &str, status: u16| {
+        json!({"upstream": null, "published": null,
+            "base_url": {"action": action, "inner": null, "status": status, "location": null}})
+    };
+    let here = "http://192.168.1.208:8096";
+    check(vec![
+        ("by path", to("x.lan", "/TV/x?y"), meant("television", "/x?y", &format!("{here}/tv"))),
+        (
+            "by name",
+            to("music.lan:8096", "/tv"),
+            meant("music.lan", "/tv", "http://music.lan:8096"),
+        ),
+        ("in place", to("x.lan", "/health"), meant("films", "/health", &format!("{here}/films"))),
+        (
+            "where it was",
+            to("x.lan", "/x"),
+            json!({"upstream": "films", "base_url": {"location": "films/x"}}),
+        ),
+        ("a list", lost, none("list", 200)),
+        ("none of them", elsewhere, none("not-found", 404)),
+        ("no such host", nobody, none("not-found", 421)),
+        ("one alone", json!({"peer": "192.168.1.5", "config": {}}), json!({"upstream": null})),
+    ]);
+}
