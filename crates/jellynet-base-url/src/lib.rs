@@ -62,6 +62,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod base_path;
+mod claim;
 #[cfg(feature = "tower")]
 mod layer;
 mod map;
@@ -71,11 +72,12 @@ mod relative;
 mod route;
 
 pub use crate::base_path::{BasePath, ParseBasePathError};
+pub use crate::claim::Claim;
 #[cfg(feature = "tower")]
 pub use crate::layer::{BaseUrl, BaseUrlAnswer, BaseUrlLayer, OriginalTarget, ResponseFuture};
 pub use crate::map::PathMap;
 pub use crate::paths::{DefaultPath, InPlacePath};
-pub use crate::route::{Claim, RequestClass, Route, Router};
+pub use crate::route::{RequestClass, Route, Router};
 
 #[cfg(all(doctest, feature = "tower"))]
 #[doc = include_str!("../README.md")]

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::base_path::BasePath;
+use crate::claim::{Claim, ClaimedBy};
 use crate::paths::{DefaultPath, InPlacePath};
 use crate::percent::{Bytes, push_reference};
 use crate::relative::relative;
@@ -70,26 +71,6 @@ pub enum Route<'t> {
     },
     /// Nowhere: 404.
     NotFound,
-}
-
-/// How strongly a router claims a request, for who has several and asks each: the greater claim
-/// is the better founded.
-///
-/// | claims | with |
-/// | --- | --- |
-/// | a path under the base, or under an earlier one | the length of that prefix; of equals, the present base |
-/// | a path that answers in place | less than any prefix but the root, and less than the root itself |
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Claim {
-    prefix: usize,
-    by: ClaimedBy,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum ClaimedBy {
-    InPlace,
-    Previous,
-    Base,
 }
 
 /// The base path, its predecessors and the paths that stay reachable without it.

@@ -12,7 +12,8 @@ use jellynet_netif::{Driver, Interfaces};
 use jellynet_published::Ask;
 
 use crate::config::{Discovery, Server};
-use crate::identity::Known;
+use crate::dlna::Dlna;
+use crate::identity::{self, Known, Roll};
 use crate::site::Site;
 
 /// The name and id of this server when there is no upstream that has its own.
@@ -73,6 +74,28 @@ fn passing_id() -> [u8; 16] {
 
 pub(crate) fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// Announces the sites as soon as it is known who they are.
+pub(crate) fn speak(
+    sites: &Arc<[Site]>,
+    own: Option<&Own>,
+    roll: &Roll,
+    announcer: Option<Announcer>,
+    dlna: Option<Dlna>,
+) {
+    let tell = move |known: &[Known]| {
+        if let Some(announcer) = &announcer {
+            announcer.speak_for(known);
+        }
+        if let Some(dlna) = &dlna {
+            dlna.speak_for(known);
+        }
+    };
+    if let Some(own) = own {
+        tell(&[Known { site: 0, id: own.id, name: own.name.clone() }]);
+    }
+    identity::follow(sites, roll, tell);
 }
 
 /// Speaks for this server, or for the upstreams behind it, on 7359/udp.

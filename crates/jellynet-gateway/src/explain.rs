@@ -99,11 +99,26 @@ pub struct Explain {
     audit: Vec<&'static str>,
     local: bool,
     access: AccessAnswer,
-    /// The upstream that is meant, by its name; none where there are no upstreams, or none of
-    /// several is meant.
-    upstream: Option<String>,
+    /// The upstream that is meant, by its name, or none of those that there are; left out where
+    /// there are none at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upstream: Option<Meant>,
     base_url: BaseUrlAnswer,
     published: Option<PublishedAnswer>,
+}
+
+/// A name, or `null`.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+enum Meant {
+    Upstream(String),
+    NoneOfThem,
+}
+
+impl Meant {
+    fn of(site: Option<&Site>) -> Self {
+        site.map_or(Self::NoneOfThem, |site| Self::Upstream(site.name.clone()))
+    }
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -150,7 +165,7 @@ impl Explain {
             audit: resolved.audit.iter().map(|flag| flag.as_str()).collect(),
             local: decision.local,
             access: AccessAnswer { allowed: decision.allowed, reason: decision.reason.as_str() },
-            upstream: site.filter(|site| site.upstream.is_some()).map(|site| site.name.clone()),
+            upstream: config.has_upstream().then(|| Meant::of(site)),
             base_url,
             published: site
                 .and_then(|site| published(config, site, interfaces, question, &resolved)),
@@ -174,7 +189,7 @@ impl fmt::Display for Explain {
         let side = if self.local { "local" } else { "remote" };
         writeln!(f, "access     {verdict}, {side} ({})", self.access.reason)?;
         let base = &self.base_url;
-        if let Some(upstream) = &self.upstream {
+        if let Some(Meant::Upstream(upstream)) = &self.upstream {
             writeln!(f, "upstream   {upstream}")?;
         }
         let status = base.status.unwrap_or(404).to_string();

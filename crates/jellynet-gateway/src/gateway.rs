@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use jellynet_access::LivePolicy;
@@ -16,14 +16,14 @@ use jellynet_tuner::serve::TunerService;
 use tokio::task::JoinHandle;
 
 use crate::accept::{self, Accept};
-use crate::announce::{Announcer, Own};
+use crate::announce::{self, Announcer, Own};
 use crate::app::{App, Content};
 use crate::config::Config;
 use crate::counts::Counts;
 use crate::dlna::Dlna;
 use crate::files;
 use crate::health::Health;
-use crate::identity::{self, Known, Roll};
+use crate::identity::Roll;
 use crate::reach::{ADMIN, HTTP, HTTPS};
 use crate::reload::{Following, Inner, Reload, State};
 use crate::site::Site;
@@ -147,7 +147,7 @@ impl Gateway {
             .enabled
             .then(|| Announcer::start(&config.discovery, &sites, interfaces.clone()));
         let dlna = config.ssdp.then(|| Dlna::start(&sites, interfaces.clone())).flatten();
-        speak(&sites, own.as_ref(), &roll, announcer.clone(), dlna.clone());
+        announce::speak(&sites, own.as_ref(), &roll, announcer.clone(), dlna.clone());
         if let Some(dlna) = &dlna {
             dlna.follow_listeners(listeners.handle().events());
         }
@@ -335,28 +335,6 @@ fn content(config: &Config, site: &Site, own: Option<&Own>, health: &Health) -> 
             Content::Welcome(Welcome { own, reach, health }.into())
         }
     }
-}
-
-/// Announces the sites as soon as it is known who they are.
-fn speak(
-    sites: &Arc<[Site]>,
-    own: Option<&Own>,
-    roll: &Roll,
-    announcer: Option<Announcer>,
-    dlna: Option<Dlna>,
-) {
-    let tell = move |known: &[Known]| {
-        if let Some(announcer) = &announcer {
-            announcer.speak_for(known);
-        }
-        if let Some(dlna) = &dlna {
-            dlna.speak_for(known);
-        }
-    };
-    if let Some(own) = own {
-        tell(&[Known { site: 0, id: own.id, name: own.name.clone() }]);
-    }
-    identity::follow(sites, roll, tell);
 }
 
 /// Keeps the LAN in step with this host's own subnets, where that was asked for.

@@ -121,7 +121,10 @@ mod tests {
     fn check(routing: &Routing, rows: &[(Option<&str>, &str, Chosen, &str)]) {
         for (host, target, expected, why) in rows {
             let asked = Asked::of(*host, target);
-            assert_eq!(routing.choose(&asked), *expected, "{host:?} {target}: {why}");
+            let mut chosen = Chosen::NoHost;
+            let counted = allocation_counter::measure(|| chosen = routing.choose(&asked));
+            assert_eq!(chosen, *expected, "{host:?} {target}: {why}");
+            assert_eq!(counted.count_total, 0, "{host:?} {target} allocates");
         }
     }
 

@@ -52,6 +52,13 @@ struct Shape {
     toml: &'static str,
 }
 
+impl Shape {
+    /// The base path of the server itself, which the media server is told.
+    const fn base(&self) -> &'static str {
+        if self.toml.is_empty() { "" } else { self.prefix }
+    }
+}
+
 #[rustfmt::skip]
 const SHAPES: [Shape; 3] = [
     Shape { marker: "root", prefix: "", toml: "" },
@@ -97,12 +104,12 @@ fn spoofs_without(scheme: &str, without: &[&str]) -> Vec<String> {
 struct Facts(Vec<String>);
 
 impl Facts {
-    fn new(client: &str, scheme: &str, host: &str) -> Self {
-        Self(vec![
-            format!("x-forwarded-for: {client}"),
-            format!("x-forwarded-host: {host}"),
-            format!("x-forwarded-proto: {scheme}"),
-        ])
+    fn new(client: &str, scheme: &str, host: &str, base: &str) -> Self {
+        let mut facts =
+            vec![format!("x-forwarded-for: {client}"), format!("x-forwarded-host: {host}")];
+        facts.extend((!base.is_empty()).then(|| format!("x-forwarded-prefix: {base}")));
+        facts.push(format!("x-forwarded-proto: {scheme}"));
+        Self(facts)
     }
 
     fn of(head: &str) -> Self {
@@ -270,14 +277,15 @@ impl Site {
     }
 
     /// Everything that must hold for whoever comes through the proxy.
-    fn prove(&self, server: &Server, prefix: &str, each_spoof: bool) {
+    fn prove(&self, server: &Server, shape: &Shape, each_spoof: bool) {
+        let prefix = shape.prefix;
         for scheme in SCHEMES {
             let ask = |what: &str, options: &str, headers: &[String]| {
                 let place = format!("/echo/{scheme}/{}", what.replace([' ', ','], "-"));
                 let url = format!("{scheme}://{NAME}{prefix}{place}");
                 let arrived = self.curl(options, &url, headers);
                 let client = if options == "-6" { CLIENT_6 } else { CLIENT };
-                let truth = Facts::new(client, scheme, NAME);
+                let truth = Facts::new(client, scheme, NAME, shape.base());
                 assert_eq!(Facts::of(&arrived.body), truth, "{what}: {arrived:?}");
                 logged(server, &place, client);
             };
@@ -291,7 +299,7 @@ impl Site {
                 ask(what, "-4 --http1.1", &spoofed(headers, scheme));
             }
             self.prove_redirects(scheme, prefix);
-            self.prove_tunnel(server, scheme, prefix);
+            self.prove_tunnel(server, scheme, shape);
         }
     }
 
@@ -307,23 +315,25 @@ impl Site {
         }
     }
 
-    fn prove_tunnel(&self, server: &Server, scheme: &str, prefix: &str) {
+    fn prove_tunnel(&self, server: &Server, scheme: &str, shape: &Shape) {
         let place = format!("/socket/{scheme}");
-        let seen = self.tunnel(scheme, &format!("{prefix}{place}"));
-        let truth = Facts::new(CLIENT, scheme, NAME);
+        let seen = self.tunnel(scheme, &format!("{}{place}", shape.prefix));
+        let truth = Facts::new(CLIENT, scheme, NAME, shape.base());
         let expected = format!("HTTP/1.1 101 Switching Protocols\nhello, {truth}\n");
         assert_eq!(seen, expected, "a WebSocket by {scheme}");
         logged(server, &place, CLIENT);
     }
 
     /// Who comes without the proxy is not believed.
-    fn prove_direct(&self, prefix: &str) {
+    fn prove_direct(&self, shape: &Shape) {
         let at = format!("{HOST}:8096");
         let spoofs = spoofs_without("http", &[EMPTY]);
         let headers: Vec<_> = spoofs.iter().map(String::as_str).collect();
-        let answer =
-            self.client.run(|| ask(&at, &format!("GET {prefix}/direct"), &headers)).unwrap();
-        let truth = Facts::new(CLIENT, "http", &at);
+        let answer = self
+            .client
+            .run(|| ask(&at, &format!("GET {}/direct", shape.prefix), &headers))
+            .unwrap();
+        let truth = Facts::new(CLIENT, "http", &at, shape.base());
         assert_eq!(Facts::of(&answer.body), truth, "{answer:?}");
     }
 }
@@ -343,8 +353,8 @@ fn behind(page: &str, program: &Program, run: impl Fn(&Site, &Program, &str) -> 
         let server = site.serve(page.block("jellynet"), shape.toml);
         let block = site.here(page.block(shape.marker));
         let _proxy = site.start(run(&site, program, &block));
-        site.prove(&server, shape.prefix, shape.marker == "root");
-        site.prove_direct(shape.prefix);
+        site.prove(&server, &shape, shape.marker == "root");
+        site.prove_direct(&shape);
     }
 }
 
@@ -436,8 +446,9 @@ fn by_preamble(page: &str, run: impl Fn(&Site, &str) -> Command) {
     let Some(site) = Site::new() else { return };
     let server = site.serve(page.block("jellynet-proxy-protocol"), "");
     let _proxy = site.start(run(&site, &site.here(page.block("proxy-protocol"))));
-    site.prove(&server, "", true);
-    site.prove_direct("");
+    let [root, ..] = SHAPES;
+    site.prove(&server, &root, true);
+    site.prove_direct(&root);
     let refused = |answer: std::io::Result<Answer>| {
         let passed = answer.as_ref().is_ok_and(|answer| answer.status == 200);
         assert!(!passed, "{answer:?}");
@@ -515,12 +526,12 @@ fn what_traefik_says_is_understood() {
             };
             let place = format!("/echo/{said}");
             let answer = get(&place);
-            let truth = Facts::new(CLIENT, scheme, NAME);
+            let truth = Facts::new(CLIENT, scheme, NAME, shape.base());
             assert_eq!(Facts::of(&answer.body), truth, "{answer:?}");
             logged(&server, &place, CLIENT);
             let redirect = get("/");
             assert_eq!(redirect.header("location"), Some("web/"), "{redirect:?}");
         }
-        site.prove_direct(shape.prefix);
+        site.prove_direct(&shape);
     }
 }
