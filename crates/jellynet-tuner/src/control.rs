@@ -105,6 +105,19 @@ impl Control {
         self.connection = None;
     }
 
+    /// Waits until the device closes the connection, which it may do when nothing is asked; for
+    /// ever while there is none.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost when the future is dropped.
+    pub async fn closed(&self) {
+        match &self.connection {
+            Some(connection) => connection.closed().await,
+            None => std::future::pending().await,
+        }
+    }
+
     async fn ask(&mut self, request: &GetSetRequest) -> Result<String, ControlError> {
         match self.ask_once(request).await {
             Err(error) if error.is_broken_connection() => {

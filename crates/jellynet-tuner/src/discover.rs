@@ -13,9 +13,9 @@ mod seeker;
 mod shell;
 
 pub use self::device::Device;
-pub use self::seeker::{SeekConfig, SeekEvent, SeekStats, Seeker, Target};
+pub use self::seeker::{ParseTargetError, SeekConfig, SeekEvent, SeekStats, Seeker, Target};
 #[cfg(feature = "udp")]
-pub use self::shell::{DiscoverError, Discovery, discover};
+pub use self::shell::{DiscoverError, Discovery, FindError, discover, find};
 
 #[cfg(test)]
 mod tests;

@@ -35,6 +35,25 @@ pub struct Advice {
     pub command: String,
 }
 
+impl fmt::Display for Advice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.when, self.command)
+    }
+}
+
+/// What to do when no device answers: a broadcast's answer is no answer to a stateful firewall,
+/// because it comes from another address than the question went to.
+#[cfg(feature = "udp")]
+pub(crate) fn discovery_advice() -> Vec<Advice> {
+    let one = |when, command: &str| Advice { when, command: command.to_owned() };
+    vec![
+        one("nftables", "nft insert rule inet filter input udp sport 65001 accept"),
+        one("ufw", "ufw allow proto udp from any port 65001"),
+        one("another network or a container", "name the device by its address"),
+        one("at the device", "power and cable"),
+    ]
+}
+
 impl Blocked {
     /// What to do, the likeliest first.
     #[must_use]

@@ -22,5 +22,5 @@ pub use self::drops::DropCounter;
 pub use self::error::PortError;
 pub use self::holders::{Holder, PortHolder};
 pub use self::lease::{PortLease, Reservation, RtpPair, TunerPorts};
-pub use self::policy::{BindAt, Order, PortPolicy};
+pub use self::policy::{BindAt, Order, ParseRangeError, PortPolicy, parse_range};
 pub use self::rcvbuf::{Granted, RxOptions};

@@ -9,17 +9,21 @@
 //! | a tuner that is no number | 400 |
 //! | another method | 405 |
 //! | another path, or a channel that is none | 404 |
-//! | a device that does not answer | 502 |
+//! | a device that is not found | 404 |
+//! | a device that is known but does not answer | 502 |
 //! | anything that keeps the device from streaming | 503 with `X-HDHomeRun-Error`, as the device itself answers |
 //!
-//! The device is its id, or the address of a remembered one; the channel is what
+//! The device is its id, or the address of one that is remembered or configured; the channel is what
 //! [`Channel`] parses. Mount it below any prefix that is stripped before.
 
 mod body;
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::iter;
+use std::net::IpAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
@@ -30,23 +34,39 @@ pub use self::body::StreamBody;
 use crate::channel::Channel;
 use crate::control::ControlError;
 use crate::device_id::DeviceId;
-use crate::discover::{Device, SeekConfig, Target, discover};
-use crate::tune::{OpenError, TuneRequest, Tuners};
+use crate::discover::{Device, DiscoverError, SeekConfig, Target, discover};
+use crate::tune::{OpenError, TuneRequest, TunerStream, Tuners};
 
 /// Streams channels; see the [module](self) for its answers.
 ///
-/// A device that [`Tuners`] does not remember is looked for by its id, and remembered. An
-/// address is never contacted on a client's word.
+/// A device that [`Tuners`] does not remember is looked for by its id, and remembered; one that
+/// does not answer where it was is looked for again. An address is never contacted on a client's
+/// word: only those of [`with_hosts`](Self::with_hosts) are.
 #[derive(Clone, Debug)]
 pub struct TunerService {
     tuners: Tuners,
+    hosts: Arc<[IpAddr]>,
 }
 
 impl TunerService {
     /// Serves the channels of these tuners.
     #[must_use]
-    pub const fn new(tuners: Tuners) -> Self {
-        Self { tuners }
+    pub fn new(tuners: Tuners) -> Self {
+        Self { tuners, hosts: Arc::default() }
+    }
+
+    /// Also asks these hosts, which a broadcast does not reach: tuners in another network. They
+    /// may be named by their address.
+    #[must_use]
+    pub fn with_hosts(mut self, hosts: impl IntoIterator<Item = IpAddr>) -> Self {
+        self.hosts = hosts.into_iter().collect();
+        self
+    }
+
+    /// The tuners, whose streams are these.
+    #[must_use]
+    pub const fn tuners(&self) -> &Tuners {
+        &self.tuners
     }
 
     async fn answer(self, method: Method, path: String, query: String) -> Response<StreamBody> {
@@ -70,27 +90,59 @@ impl TunerService {
             };
             request.tuner = Some(tuner);
         }
-        let Some(device) = self.device(&name).await else {
-            return plain(StatusCode::NOT_FOUND, format!("no such device: {name}"));
+        let device = match self.device(&name).await {
+            Ok(Some(device)) => device,
+            Ok(None) => return plain(StatusCode::NOT_FOUND, format!("no such device: {name}")),
+            Err(error) => return plain(StatusCode::BAD_GATEWAY, chain(&error)),
         };
         if method == Method::HEAD {
             return stream(StreamBody::empty());
         }
-        match self.tuners.open(&device, &request).await {
+        match self.open(&device, &request).await {
             Ok(opened) => stream(StreamBody::streaming(opened)),
             Err(error) => refuse(&device, &error),
         }
     }
 
-    async fn device(&self, name: &str) -> Option<Device> {
-        if let Some(device) = self.tuners.device(name) {
-            return Some(device);
+    /// Opens the channel; a device that takes no connections where it was last seen is looked for
+    /// once more, because it may have another address by now.
+    async fn open(&self, device: &Device, request: &TuneRequest) -> Result<TunerStream, OpenError> {
+        let opened = self.tuners.open(device, request).await;
+        let Err(OpenError::Control(error)) = &opened else { return opened };
+        if !error.is_unreachable() {
+            return opened;
         }
-        let id: DeviceId = name.parse().ok().filter(|id| *id != DeviceId::ANY)?;
-        let found = discover(SeekConfig::new(Target::Device(id))).await;
-        let device = found.ok()?.into_iter().next()?;
-        self.tuners.remember(device.clone());
-        Some(device)
+        self.tuners.forget(device.id);
+        match self.device(&device.id.to_string()).await {
+            Ok(Some(found)) if found.address() != device.address() => {
+                self.tuners.open(&found, request).await
+            }
+            _ => opened,
+        }
+    }
+
+    /// The device with this name, where it is known or found.
+    async fn device(&self, name: &str) -> Result<Option<Device>, DiscoverError> {
+        if let Some(device) = self.tuners.device(name) {
+            return Ok(Some(device));
+        }
+        let targets: Vec<Target> = match name.parse() {
+            Ok(Target::Device(id)) if id != DeviceId::ANY => {
+                let hosts = self.hosts.iter().copied().map(Target::Host);
+                iter::once(Target::Device(id)).chain(hosts).collect()
+            }
+            Ok(Target::Host(host)) if self.hosts.contains(&host) => vec![Target::Host(host)],
+            _ => Vec::new(),
+        };
+        for target in targets {
+            for device in discover(SeekConfig::new(target)).await? {
+                self.tuners.remember(device);
+            }
+            if let Some(device) = self.tuners.device(name) {
+                return Ok(Some(device));
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -134,6 +186,12 @@ fn decode(text: &str) -> Option<String> {
     Some(out)
 }
 
+/// An error with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
 fn stream(body: StreamBody) -> Response<StreamBody> {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
@@ -155,7 +213,7 @@ fn plain(status: StatusCode, mut text: String) -> Response<StreamBody> {
 fn refuse(device: &Device, error: &OpenError) -> Response<StreamBody> {
     debug!(device = %device.id, %error, "cannot stream a channel");
     let (status, code) = verdict(error);
-    let mut response = plain(status, error.to_string());
+    let mut response = plain(status, chain(error));
     if let Some(code) = code {
         let code = HeaderValue::from_static(code);
         response.headers_mut().insert("x-hdhomerun-error", code);

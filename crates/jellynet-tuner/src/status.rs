@@ -71,6 +71,25 @@ impl TunerStatus {
     }
 }
 
+impl TunerStatus {
+    /// Channel, modulation, signal and rate on one line, for people; `idle` when nothing is tuned.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        if self.is_idle() {
+            return "idle".to_owned();
+        }
+        format!(
+            "{} {}, signal {} %, quality {} %, symbols {} %, {:.1} Mbit/s",
+            self.channel,
+            self.lock,
+            self.signal_strength,
+            self.signal_quality,
+            self.symbol_quality,
+            self.bits_per_second as f64 / 1e6,
+        )
+    }
+}
+
 impl fmt::Display for TunerStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(

@@ -10,15 +10,19 @@
 //! 4. Whatever fails, the target and the lock are released; so they are when the last reader
 //!    leaves, when the stream's future is dropped, and at the next start after a crash.
 //! 5. Silence is looked into: the target is set anew on the same port, a lost lock or device ends
-//!    the stream with its reason.
+//!    the stream with its reason. When the network says that nobody is there any more (a closed
+//!    control connection, ICMP "port closed"), that is looked into at once.
 
 mod choose;
 mod config;
 mod error;
+mod examine;
 mod hub;
+mod inlet;
 mod lock;
 mod open;
 mod pump;
+mod record;
 mod scan;
 mod stream;
 mod supervise;
@@ -26,7 +30,9 @@ mod tuners;
 
 pub use self::config::{TuneRequest, TunersConfig};
 pub use self::error::{BusyReason, OpenError, StreamError};
+pub use self::examine::{Check, Finding, Verdict};
 pub use self::lock::{RecoverOutcome, Recovered};
+pub use self::record::{Progress, RecordError, Recorded, record};
 pub use self::scan::ScanStep;
 pub use self::stream::{StreamInfo, Transport, TunerStream};
 pub use self::tuners::Tuners;

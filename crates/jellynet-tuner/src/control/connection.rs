@@ -40,6 +40,13 @@ impl Connection {
         self.decoder.pending() > 0
     }
 
+    /// Waits for the end; an answer that nobody asked for is none.
+    pub(super) async fn closed(&self) {
+        if matches!(self.stream.peek(&mut [0]).await, Ok(1..)) {
+            std::future::pending::<()>().await;
+        }
+    }
+
     pub(super) async fn exchange(
         &mut self,
         request: &GetSetRequest,

@@ -134,6 +134,17 @@ impl ControlError {
         )
     }
 
+    /// Whether the host answers that nothing on it takes connections: it is no tuner any more.
+    pub(crate) fn is_closed_port(&self) -> bool {
+        matches!(self, Self::Connect { source, .. } if source.kind() == io::ErrorKind::ConnectionRefused)
+    }
+
+    /// Whether nobody took the connection: nothing is there, or not any more.
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        matches!(self, Self::Connect { .. } | Self::TimedOut { operation: "connect", .. })
+    }
+
     /// Whether a new connection may help.
     pub(super) const fn is_broken_connection(&self) -> bool {
         !self.is_refusal() && !matches!(self, Self::TooLong { .. })

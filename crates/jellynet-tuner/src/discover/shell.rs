@@ -1,11 +1,12 @@
 //! The seeker on real sockets.
 
+use std::fmt;
 use std::io;
 
 use jellynet_netif::{Driver, Events, Interfaces, UdpConfig, drive};
 
 use super::device::Device;
-use super::seeker::{SeekConfig, SeekEvent, Seeker};
+use super::seeker::{SeekConfig, SeekEvent, Seeker, Target};
 
 /// Why nobody was asked.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +53,62 @@ pub async fn discover(config: SeekConfig) -> Result<Vec<Device>, DiscoverError> 
         }
     }
     discovery.outcome()
+}
+
+/// Why there is not the one device that was wanted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FindError {
+    /// Nobody was asked.
+    #[error("cannot look for tuners")]
+    Discover(#[source] DiscoverError),
+    /// Nobody answered.
+    #[error(
+        "no tuner answers, looked for {target}: it must be on this network, or be named by its address"
+    )]
+    Nobody {
+        /// Who was sought.
+        target: Target,
+    },
+    /// More than one answered.
+    #[error("there are several devices, name one: {}", Listed(found))]
+    Several {
+        /// Who answered.
+        found: Vec<Device>,
+    },
+}
+
+struct Listed<'a>(&'a [Device]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, device) in self.0.iter().enumerate() {
+            let separator = if n == 0 { "" } else { ", " };
+            write!(f, "{separator}{}", device.id)?;
+        }
+        Ok(())
+    }
+}
+
+/// Looks for the device that is named, or for the only one there is.
+///
+/// # Errors
+///
+/// [`FindError`].
+///
+/// # Panics
+///
+/// As [`discover`].
+pub async fn find(target: Target) -> Result<Device, FindError> {
+    let mut found = discover(SeekConfig::new(target)).await.map_err(FindError::Discover)?;
+    match (found.pop(), found.is_empty()) {
+        (None, _) => Err(FindError::Nobody { target }),
+        (Some(device), true) => Ok(device),
+        (Some(device), false) => {
+            found.push(device);
+            Err(FindError::Several { found })
+        }
+    }
 }
 
 /// Looks for tuners for as long as it lives, following the interfaces.

@@ -203,3 +203,18 @@ fn rubbish_is_counted_and_never_answered() {
     assert!(sent(&mut seeker).is_empty());
     assert!(Frame::decode(&damaged).is_err());
 }
+
+#[test]
+fn a_name_is_an_address_or_an_id() {
+    let target = |text: &str| text.parse::<Target>();
+    assert_eq!(target("10A5B1C0"), Ok(Target::Device(DeviceId::mint(0x10A5_B1C0))));
+    assert_eq!(target("10.0.0.5"), Ok(Target::Host("10.0.0.5".parse().unwrap())));
+    assert_eq!(target("[fd99::2]"), Ok(Target::Host("fd99::2".parse().unwrap())));
+    assert_eq!(target("fe80::2%eth0"), Ok(Target::Host("fe80::2".parse().unwrap())));
+    let error = target("tuner.lan").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "write an address, such as 192.168.1.5, or the eight digits of a device id: tuner.lan"
+    );
+    assert!(matches!(target("10A5B1C1"), Err(ParseTargetError::Id(_))));
+}

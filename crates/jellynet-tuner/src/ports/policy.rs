@@ -42,6 +42,27 @@ impl PortPolicy {
     }
 }
 
+/// Why a text is no range of ports.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("write a first and a last port from 1 to 65535, such as 61000-61015")]
+#[non_exhaustive]
+pub struct ParseRangeError {
+    /// What was given.
+    pub text: String,
+}
+
+/// Reads a range of ports, such as `61000-61015`; both ends belong to it.
+///
+/// # Errors
+///
+/// [`ParseRangeError`] when it is none, or empty.
+pub fn parse_range(text: &str) -> Result<RangeInclusive<u16>, ParseRangeError> {
+    let port = |text: &str| text.trim().parse().ok().filter(|port| *port > 0);
+    let ends = text.split_once('-').and_then(|(first, last)| Some((port(first)?, port(last)?)));
+    let range = ends.filter(|(first, last)| first <= last).map(|(first, last)| first..=last);
+    range.ok_or_else(|| ParseRangeError { text: text.to_owned() })
+}
+
 /// Where the search for a port begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -108,6 +129,15 @@ pub(super) fn candidates(policy: &PortPolicy, random: u32) -> impl Iterator<Item
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_range_has_two_ends_in_order() {
+        assert_eq!(parse_range("61000-61015"), Ok(61000..=61015));
+        assert_eq!(parse_range("5-5"), Ok(5..=5));
+        for text in ["", "61000", "0-5", "9-3", "1-65536", "a-b", "1-2-3"] {
+            assert_eq!(parse_range(text), Err(ParseRangeError { text: text.into() }));
+        }
+    }
 
     #[test]
     fn every_port_is_tried_once_wherever_the_search_begins() {

@@ -92,7 +92,11 @@ impl Stream {
     fn begin(shared: &Shared, sending: Sending, tuner: u8, now: Instant) -> io::Result<Self> {
         let state = shared.lock();
         let port = if state.config.random_source_port { 0 } else { state.stream_port };
-        let socket = stream_socket(SocketAddr::new(sending.target.from, port))?;
+        let mut at = SocketAddr::new(sending.target.from, port);
+        if let (SocketAddr::V6(at), SocketAddr::V6(to)) = (&mut at, sending.target.to) {
+            at.set_scope_id(to.scope_id());
+        }
+        let socket = stream_socket(at)?;
         // Connected, so that an ICMP answer becomes an error.
         socket.connect(sending.target.to)?;
         let socket = UdpSocket::from_std(socket)?;

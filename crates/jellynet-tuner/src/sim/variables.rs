@@ -1,7 +1,7 @@
 //! A tuner's variables: reading, permission, setting.
 
 use std::fmt::Write as _;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use tokio::time::Instant;
 
@@ -111,7 +111,14 @@ fn target(config: &SimConfig, value: &str, local: IpAddr) -> Result<Option<Targe
     let (scheme, address) = value.split_once("://").ok_or("invalid target")?;
     // The vendor's client appends a path or options for some models.
     let address = address.split([' ', '/']).next().unwrap_or_default();
-    let to = address.parse().map_err(|_| "invalid target")?;
+    let mut to: SocketAddr = address.parse().map_err(|_| "invalid target")?;
+    if let SocketAddr::V6(to) = &mut to
+        && to.ip().is_unicast_link_local()
+    {
+        // The receiver cannot know what this device calls the link.
+        let table = jellynet_netif::interfaces().map_err(|error| error.to_string())?;
+        to.set_scope_id(table.holding(local).map_or(0, |interface| interface.index));
+    }
     let rtp = match scheme {
         "rtp" if config.rtp => true,
         "udp" => false,

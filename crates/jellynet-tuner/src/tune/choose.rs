@@ -102,7 +102,10 @@ fn note(busy: &mut Vec<(u8, BusyReason)>, tuner: u8, reason: BusyReason) {
 
 /// Why a tuner cannot be taken; `None` when it can. "Not locked" alone is not free: a client
 /// that takes no lock may be watching.
-async fn busy_reason(control: &mut Control, tuner: u8) -> Result<Option<BusyReason>, ControlError> {
+pub(super) async fn busy_reason(
+    control: &mut Control,
+    tuner: u8,
+) -> Result<Option<BusyReason>, ControlError> {
     let owner = control.get(&format!("/tuner{tuner}/lockkey")).await?;
     if !is_none(&owner) {
         return Ok(Some(BusyReason::Locked { owner }));

@@ -26,6 +26,8 @@ struct State {
     readers: usize,
     waiting: Vec<Waker>,
     end: Option<End>,
+    /// Nothing is published any more.
+    complete: bool,
 }
 
 /// Why nothing comes any more.
@@ -47,12 +49,18 @@ impl Hub {
                 readers: 1,
                 waiting: Vec::new(),
                 end: None,
+                complete: false,
             }),
             idle: Notify::new(),
             limit,
         });
-        let subscription =
-            Subscription { hub: Arc::clone(&hub), next: 0, lagged: 0, finished: false };
+        let subscription = Subscription {
+            hub: Arc::clone(&hub),
+            next: 0,
+            lagged: 0,
+            until: None,
+            finished: false,
+        };
         (hub, subscription)
     }
 
@@ -65,7 +73,7 @@ impl Hub {
         state.readers += 1;
         let next = state.first + state.ring.len() as u64;
         drop(state);
-        Some(Subscription { hub: Arc::clone(self), next, lagged: 0, finished: false })
+        Some(Subscription { hub: Arc::clone(self), next, lagged: 0, until: None, finished: false })
     }
 
     /// Gives a batch to every reader; the oldest ones go when there are too many bytes.
@@ -86,6 +94,13 @@ impl Hub {
     pub(super) fn fail(&self, error: StreamError) {
         let mut state = self.state();
         state.end.get_or_insert(End::Failed(error));
+        state.wake();
+    }
+
+    /// Nothing comes any more: readers that left get what is in the ring, and their end.
+    pub(super) fn complete(&self) {
+        let mut state = self.state();
+        state.complete = true;
         state.wake();
     }
 
@@ -114,6 +129,21 @@ impl State {
     fn wake(&mut self) {
         self.waiting.drain(..).for_each(Waker::wake);
     }
+
+    fn wait(&mut self, cx: &Context<'_>) {
+        if !self.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
+            self.waiting.push(cx.waker().clone());
+        }
+    }
+
+    /// One reader less; `true` when it was the last one.
+    fn leave(&mut self) -> bool {
+        self.readers -= 1;
+        if self.readers == 0 {
+            self.end.get_or_insert(End::Deserted);
+        }
+        self.readers == 0
+    }
 }
 
 /// One reader's place in the stream.
@@ -122,10 +152,25 @@ pub(super) struct Subscription {
     hub: Arc<Hub>,
     next: u64,
     lagged: u64,
+    /// Left, and where it ends: at this batch, or with the stream.
+    until: Option<u64>,
     finished: bool,
 }
 
 impl Subscription {
+    /// Is no reader any more, and reads to the end what came until now; the last one to leave
+    /// reads what comes until the tuner stops.
+    pub(super) fn leave(&mut self) {
+        if self.until.is_some() {
+            return;
+        }
+        let mut state = self.hub.state();
+        let end = state.first + state.ring.len() as u64;
+        self.until = Some(if state.leave() { u64::MAX } else { end });
+        drop(state);
+        self.hub.idle.notify_waiters();
+    }
+
     pub(super) fn poll_next(
         &mut self,
         cx: &Context<'_>,
@@ -134,6 +179,10 @@ impl Subscription {
             return Poll::Ready(None);
         }
         let mut state = self.hub.state();
+        if self.until.is_some_and(|until| self.next >= until) {
+            self.finished = true;
+            return Poll::Ready(None);
+        }
         let missed = state.first.saturating_sub(self.next);
         self.next += missed;
         self.lagged += missed;
@@ -147,10 +196,12 @@ impl Subscription {
             return Poll::Ready(Some(Ok(batch)));
         }
         match &state.end {
+            Some(End::Deserted) if self.until.is_some() && !state.complete => {
+                state.wait(cx);
+                Poll::Pending
+            }
             None => {
-                if !state.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
-                    state.waiting.push(cx.waker().clone());
-                }
+                state.wait(cx);
                 Poll::Pending
             }
             Some(end) => {
@@ -171,13 +222,7 @@ impl Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        let mut state = self.hub.state();
-        state.readers -= 1;
-        if state.readers == 0 {
-            state.end.get_or_insert(End::Deserted);
-            drop(state);
-            self.hub.idle.notify_waiters();
-        }
+        self.leave();
     }
 }
 
@@ -220,6 +265,26 @@ mod tests {
         assert_eq!(read(&mut slow), Poll::Ready(Some((7, Some(Gap::Lagged { batches: 7 })))));
         assert_eq!(read(&mut slow), Poll::Ready(Some((8, None))));
         assert_eq!(slow.lagged(), 7);
+    }
+
+    #[test]
+    fn who_leaves_gets_what_came_and_the_last_one_what_still_comes() {
+        let (hub, mut first) = Hub::new(1000);
+        let mut last = hub.subscribe().unwrap();
+        hub.publish(batch(1));
+        first.leave();
+        hub.publish(batch(2));
+        assert_eq!(read(&mut first), Poll::Ready(Some((1, None))));
+        assert_eq!(read(&mut first), Poll::Ready(None), "others read on");
+        last.leave();
+        assert_eq!(hub.readers(), 0);
+        assert_eq!(read(&mut last), Poll::Ready(Some((1, None))));
+        assert_eq!(read(&mut last), Poll::Ready(Some((2, None))));
+        assert_eq!(read(&mut last), Poll::Pending, "the tuner has not stopped yet");
+        hub.publish(batch(3));
+        hub.complete();
+        assert_eq!(read(&mut last), Poll::Ready(Some((3, None))));
+        assert_eq!(read(&mut last), Poll::Ready(None));
     }
 
     #[test]

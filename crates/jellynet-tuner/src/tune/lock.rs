@@ -89,6 +89,14 @@ impl TunerLock {
         self.control().set(&name, &key.to_string(), None).await.map(drop)
     }
 
+    /// Waits until the device closes the connection; for ever while there is none.
+    pub(super) async fn hung_up(&self) {
+        match &self.control {
+            Some(control) => control.closed().await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// The session; it connects anew where it was taken away.
     pub(super) fn control(&mut self) -> &mut Control {
         let device = self.held.address;

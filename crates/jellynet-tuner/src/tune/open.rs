@@ -4,16 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jellynet_netif::InterfaceTable;
-use tokio::net::UdpSocket;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::config::{TuneRequest, TunersConfig};
 use super::error::OpenError;
 use super::hub::Hub;
+use super::inlet::Inlet;
 use super::lock::TunerLock;
-use super::pump::{Keepalive, Receiver, discard, pump};
-use super::stream::{Shared, StreamInfo, Transport, TunerStream};
+use super::pump::{Keepalive, Receiver, pump};
+use super::stream::{Shared, StreamInfo, Totals, Transport, TunerStream};
 use super::supervise::Supervisor;
 use crate::channel::Channel;
 use crate::control::{Control, ControlError};
@@ -35,6 +35,7 @@ pub(super) struct Opening<'a> {
     /// The tuners of the device in the order in which they are tried.
     pub(super) order: Vec<u8>,
     pub(super) key: u32,
+    pub(super) totals: &'a Arc<Totals>,
 }
 
 /// Why there is no stream, and on which tuner, where one was locked.
@@ -92,13 +93,13 @@ impl Opening<'_> {
         let (local, target, granted) = (lease.local_addr(), lease.advertised(), lease.granted());
         let drops = DropCounter::of(lease.socket());
         let (socket, reservation) = lease.into_parts();
+        let inlet = Arc::new(Inlet::new(socket));
         // Nothing can have been sent to us yet but a late packet for the port's last holder.
-        discard(&socket);
-        let socket = Arc::new(UdpSocket::from_std(socket).map_err(OpenError::Socket)?);
+        inlet.discard();
         let mut to = lock.device();
         to.set_port(self.config.keepalive_port);
         let keepalive = Keepalive { to, key: lock.key(), every: self.config.keepalive };
-        keepalive.begin(&socket).await;
+        inlet.keepalive(keepalive.key, keepalive.to);
         let transport = set_target(lock, target).await?;
         let (hub, subscription) = Hub::new(self.config.reader_lag);
         let (released, on_release) = watch::channel(false);
@@ -112,14 +113,17 @@ impl Opening<'_> {
             target,
             granted,
         };
-        let shared = Arc::new(Shared::new(info, hub, drops, status, on_release));
+        let totals = Arc::clone(self.totals);
+        let shared = Shared::new(info, hub, drops, status, totals, on_release);
+        let shared = Arc::new(shared);
         let assembler = Assembler::new(&AssemblerConfig::from_source(to.ip()));
-        let receiver = self.receiver(&socket)?;
-        let pump = pump(socket, receiver, assembler, keepalive, Arc::clone(&shared));
+        let receiver = self.receiver(&inlet)?;
+        let pump = pump(Arc::clone(&inlet), receiver, assembler, keepalive, Arc::clone(&shared));
         let started = Started {
             pump: AbortOnDrop(tokio::spawn(pump)),
             stream: TunerStream::new(Arc::clone(&shared), subscription),
             shared,
+            inlet,
             reservation,
             released,
         };
@@ -128,17 +132,17 @@ impl Opening<'_> {
     }
 
     #[cfg(feature = "gro")]
-    fn receiver(&self, socket: &UdpSocket) -> Result<Receiver, OpenError> {
+    fn receiver(&self, inlet: &Inlet) -> Result<Receiver, OpenError> {
         if !self.config.gro {
             return Ok(Receiver::single());
         }
-        let aggregated = super::pump::gro::Aggregated::new(socket);
+        let aggregated = super::pump::gro::Aggregated::new(inlet.socket());
         aggregated.map(Receiver::Aggregated).map_err(OpenError::Socket)
     }
 
     #[cfg(not(feature = "gro"))]
     #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "the other one needs them")]
-    fn receiver(&self, _: &UdpSocket) -> Result<Receiver, OpenError> {
+    fn receiver(&self, _: &Inlet) -> Result<Receiver, OpenError> {
         Ok(Receiver::single())
     }
 
@@ -214,6 +218,7 @@ struct Started {
     pump: AbortOnDrop,
     stream: TunerStream,
     shared: Arc<Shared>,
+    inlet: Arc<Inlet>,
     reservation: crate::ports::Reservation,
     released: watch::Sender<bool>,
 }
@@ -223,6 +228,7 @@ impl Started {
         let supervisor = Supervisor {
             lock,
             shared: self.shared,
+            inlet: self.inlet,
             pump: self.pump,
             reservation: self.reservation,
             released: self.released,

@@ -1,24 +1,27 @@
 //! The task that empties the socket, and waits for nothing else.
 
-use std::future::pending;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jellynet_netif::unmapped;
-use tokio::net::UdpSocket;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
-use tracing::{debug, trace};
+use tokio::task::yield_now;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+use tracing::trace;
 
+use super::inlet::{BUFFER, Inlet, is_refused};
 use super::stream::Shared;
 use crate::rx::Assembler;
 
-/// How many datagrams are taken before batches are handed out.
-const BURST: usize = 64;
+/// How often the socket is looked into. A mux sends a datagram every half millisecond: being
+/// woken for each costs several times what taking it does. The receive buffer holds hundreds of
+/// times as much.
+const LOOK: Duration = Duration::from_millis(5);
 
-/// Longer than any datagram of a tuner, so that a longer one is seen to be none.
-const BUFFER: usize = 2048;
+/// How many datagrams are taken before batches are handed out and others have their turn.
+const BURST: usize = 64;
 
 /// What keeps the way to this host open, and the device sending.
 #[derive(Clone, Copy, Debug)]
@@ -26,22 +29,6 @@ pub(super) struct Keepalive {
     pub(super) to: SocketAddr,
     pub(super) key: u32,
     pub(super) every: Duration,
-}
-
-impl Keepalive {
-    /// Sends the first one, before anything else; the kernel's answer shows as silence later.
-    pub(super) async fn begin(&self, socket: &UdpSocket) {
-        if let Err(error) = socket.send_to(&self.key.to_be_bytes(), self.to).await {
-            debug!(%error, to = %self.to, "could not send the first keepalive");
-        }
-    }
-
-    /// Sends one more. A failure shows as silence, which is looked into.
-    fn send(&self, socket: &UdpSocket) {
-        if let Err(error) = socket.try_send_to(&self.key.to_be_bytes(), self.to) {
-            trace!(%error, to = %self.to, "could not send a keepalive");
-        }
-    }
 }
 
 /// How datagrams are taken from the socket.
@@ -60,81 +47,108 @@ impl Receiver {
     }
 
     /// Takes what is there, at most [`BURST`] times.
-    fn drain(&mut self, socket: &UdpSocket, mut take: impl FnMut(IpAddr, &[u8])) -> io::Result<()> {
+    fn drain(&mut self, inlet: &Inlet, mut take: impl FnMut(SocketAddr, &[u8])) -> io::Result<()> {
         match self {
             Self::Single(buffer) => {
                 for _ in 0..BURST {
-                    let (length, from) = socket.try_recv_from(buffer.as_mut_slice())?;
-                    take(unmapped(from.ip()), buffer.get(..length).unwrap_or_default());
+                    let (length, from) = inlet.socket().recv_from(buffer.as_mut_slice())?;
+                    take(from, buffer.get(..length).unwrap_or_default());
                 }
                 Ok(())
             }
             #[cfg(feature = "gro")]
-            Self::Aggregated(aggregated) => aggregated.drain(socket, take),
+            Self::Aggregated(aggregated) => aggregated.drain(inlet.socket(), take),
         }
     }
 }
 
-/// Moves datagrams to the readers until it is dropped.
+/// Moves datagrams to the readers until it is told to stop and the socket is empty.
 pub(super) async fn pump(
-    socket: Arc<UdpSocket>,
+    inlet: Arc<Inlet>,
     mut receiver: Receiver,
     mut assembler: Assembler,
     keepalive: Keepalive,
     shared: Arc<Shared>,
 ) {
-    let mut second = interval(keepalive.every.max(Duration::from_millis(10)));
-    second.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut look = looks();
+    let mut kept = Instant::now();
     loop {
-        let due = assembler.poll_timeout();
-        tokio::select! {
-            biased;
-            _ = second.tick() => {
-                keepalive.send(&socket);
-                shared.count_by_pid(assembler.continuity_by_pid().collect());
-            }
-            ready = socket.readable() => {
-                if ready.is_ok() {
-                    receive(&socket, &mut receiver, &mut assembler);
-                }
-            }
-            () = at(due) => assembler.handle_timeout(now()),
+        let now = Instant::now();
+        if now.duration_since(kept) >= keepalive.every {
+            kept = now;
+            inlet.keepalive(keepalive.key, keepalive.to);
+            shared.count_by_pid(assembler.continuity_by_pid().collect());
+        }
+        let drained = drain(&inlet, &mut receiver, &mut assembler, keepalive, &shared);
+        let stopping = shared.stopping.load(Ordering::Relaxed);
+        let last = stopping && matches!(drained, Drained::Empty);
+        if last {
+            assembler.flush(now.into_std());
+        } else {
+            assembler.handle_timeout(now.into_std());
         }
         while let Some(batch) = assembler.poll_batch() {
             shared.hub.publish(batch);
         }
         shared.count(assembler.stats());
+        if last {
+            return;
+        }
+        match drained {
+            Drained::More => yield_now().await,
+            Drained::Empty => {
+                look.tick().await;
+            }
+        }
     }
 }
 
-fn receive(socket: &UdpSocket, receiver: &mut Receiver, assembler: &mut Assembler) {
-    let now = now();
-    let drained = receiver.drain(socket, |from, datagram| {
-        assembler.handle_datagram(now, from, datagram);
+/// The streams of a thread look at the same time, so that it is woken once for all of them.
+fn looks() -> Interval {
+    static EPOCH: OnceLock<Instant> = OnceLock::new();
+    let (now, epoch) = (Instant::now(), *EPOCH.get_or_init(Instant::now));
+    let step = LOOK.as_micros();
+    let into = now.saturating_duration_since(epoch).as_micros() % step;
+    let wait = u64::try_from(step - into).map_or(LOOK, Duration::from_micros);
+    let mut looks = interval_at(now + wait, LOOK);
+    // After a stall one look finds everything.
+    looks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    looks
+}
+
+enum Drained {
+    /// There may be more.
+    More,
+    Empty,
+}
+
+fn drain(
+    inlet: &Inlet,
+    receiver: &mut Receiver,
+    assembler: &mut Assembler,
+    keepalive: Keepalive,
+    shared: &Shared,
+) -> Drained {
+    let now = Instant::now().into_std();
+    let mut answers = false;
+    let drained = receiver.drain(inlet, |from, datagram| {
+        answers |= from == keepalive.to;
+        assembler.handle_datagram(now, unmapped(from.ip()), datagram);
     });
-    if let Err(error) = drained
-        && error.kind() != io::ErrorKind::WouldBlock
-    {
-        // An ICMP answer to a keepalive, or an interface that went: silence will tell.
-        trace!(%error, "could not receive");
+    if answers {
+        inlet.connect(keepalive.to);
     }
-}
-
-/// Throws away what is in the socket: late packets of another channel. Takes the bare socket,
-/// because a fresh one of tokio's does not know yet that there is something.
-pub(super) fn discard(socket: &std::net::UdpSocket) {
-    let mut buffer = [0; BUFFER];
-    while socket.recv_from(&mut buffer).is_ok() {}
-}
-
-fn now() -> std::time::Instant {
-    Instant::now().into_std()
-}
-
-async fn at(due: Option<std::time::Instant>) {
-    match due {
-        Some(due) => sleep_until(due.into()).await,
-        None => pending().await,
+    match drained {
+        Ok(()) => Drained::More,
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Drained::Empty,
+        Err(error) => {
+            trace!(%error, "could not receive");
+            if is_refused(&error) {
+                shared.trouble.notify_one();
+            }
+            // What is behind it waits for the next look: an error may repeat itself.
+            Drained::Empty
+        }
     }
 }
 
@@ -143,12 +157,9 @@ pub(super) mod gro {
     //! Several datagrams per system call.
 
     use std::io::{self, IoSliceMut};
-    use std::net::IpAddr;
+    use std::net::{SocketAddr, UdpSocket};
 
-    use jellynet_netif::unmapped;
     use quinn_udp::{RecvMeta, UdpSocketState};
-    use tokio::io::Interest;
-    use tokio::net::UdpSocket;
 
     /// How many buffers one system call may fill; each holds 64 KiB of aggregated datagrams.
     const BATCH: usize = 4;
@@ -172,20 +183,17 @@ pub(super) mod gro {
         pub(super) fn drain(
             &mut self,
             socket: &UdpSocket,
-            mut take: impl FnMut(IpAddr, &[u8]),
+            mut take: impl FnMut(SocketAddr, &[u8]),
         ) -> io::Result<()> {
             let mut metas = [RecvMeta::default(); BATCH];
             for _ in 0..super::BURST / BATCH {
                 let mut slices = self.buffers.chunks_exact_mut(1 << 16);
                 let mut slices: [IoSliceMut<'_>; BATCH] =
                     std::array::from_fn(|_| IoSliceMut::new(slices.next().unwrap_or_default()));
-                let filled = socket.try_io(Interest::READABLE, || {
-                    self.state.recv(socket.into(), &mut slices, &mut metas)
-                })?;
+                let filled = self.state.recv(socket.into(), &mut slices, &mut metas)?;
                 for (meta, slice) in metas.iter().zip(&slices).take(filled) {
-                    let from = unmapped(meta.addr.ip());
                     let bytes = slice.get(..meta.len).unwrap_or_default();
-                    bytes.chunks(meta.stride.max(1)).for_each(|d| take(from, d));
+                    bytes.chunks(meta.stride.max(1)).for_each(|d| take(meta.addr, d));
                 }
             }
             Ok(())

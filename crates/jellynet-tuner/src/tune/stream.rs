@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::error::StreamError;
 use super::hub::{Hub, Subscription};
@@ -56,6 +57,20 @@ pub struct StreamInfo {
     pub granted: Granted,
 }
 
+/// What all streams of a program received, also those that ended.
+#[derive(Debug, Default)]
+pub(super) struct Totals(Mutex<RxStats>);
+
+impl Totals {
+    pub(super) fn read(&self) -> RxStats {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, more: &RxStats) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).add(more);
+    }
+}
+
 /// What the tasks of a stream and its readers share.
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -64,6 +79,11 @@ pub(super) struct Shared {
     account: Mutex<Account>,
     /// By itself, because reading the kernel's table takes longer than a packet may wait.
     drops: Mutex<Option<DropCounter>>,
+    totals: Arc<Totals>,
+    /// The network answered that nobody takes keepalives.
+    pub(super) trouble: Notify,
+    /// The receiving task shall end.
+    pub(super) stopping: AtomicBool,
     /// Becomes true when tuner and port are given back.
     pub(super) released: watch::Receiver<bool>,
 }
@@ -71,6 +91,8 @@ pub(super) struct Shared {
 #[derive(Debug)]
 struct Account {
     stats: RxStats,
+    /// What of it is in the totals.
+    settled: RxStats,
     status: TunerStatus,
     by_pid: Vec<(u16, u32)>,
 }
@@ -81,10 +103,14 @@ impl Shared {
         hub: Arc<Hub>,
         drops: Option<DropCounter>,
         status: TunerStatus,
+        totals: Arc<Totals>,
         released: watch::Receiver<bool>,
     ) -> Self {
-        let account = Account { stats: RxStats::default(), status, by_pid: Vec::new() };
-        Self { info, hub, account: Mutex::new(account), drops: Mutex::new(drops), released }
+        let (stats, settled) = (RxStats::default(), RxStats::default());
+        let account = Account { stats, settled, status, by_pid: Vec::new() };
+        let (account, drops) = (Mutex::new(account), Mutex::new(drops));
+        let (trouble, stopping) = (Notify::new(), AtomicBool::new(false));
+        Self { info, hub, account, drops, totals, trouble, stopping, released }
     }
 
     /// Takes over what the receiver counted; the kernel's count stays.
@@ -112,6 +138,16 @@ impl Shared {
             account.stats.kernel_dropped = drops;
         }
         account.stats
+    }
+
+    /// Adds to the totals what came since the last time.
+    pub(super) fn settle(&self) {
+        // For the kernel's count.
+        self.stats();
+        let mut account = self.account();
+        let stats = account.stats;
+        let settled = std::mem::replace(&mut account.settled, stats);
+        self.totals.add(&stats.since(&settled));
     }
 
     /// How many datagrams came so far, without asking the kernel.
@@ -203,6 +239,12 @@ impl TunerStream {
     #[must_use]
     pub const fn lagged(&self) -> u64 {
         self.subscription.lagged()
+    }
+
+    /// Leaves the stream, and lets [`next`](Self::next) give the rest of it: what came until now,
+    /// and for the last reader all that comes until the tuner has stopped; then `None`.
+    pub fn leave(&mut self) {
+        self.subscription.leave();
     }
 
     /// Leaves the stream. The last reader waits until tuner and port are given back, and gets

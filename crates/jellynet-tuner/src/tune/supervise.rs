@@ -1,13 +1,15 @@
 //! Looks after a running stream: silence, the signal, the last reader.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tracing::{debug, info};
 
 use super::error::{OpenError, StreamError};
+use super::inlet::Inlet;
 use super::lock::TunerLock;
 use super::open::{AbortOnDrop, set_channel, set_program, set_target};
 use super::stream::Shared;
@@ -18,10 +20,14 @@ use crate::status::TunerStatus;
 /// How often the tuner is asked for its signal.
 const POLL: Duration = Duration::from_secs(1);
 
+/// How long nothing comes before what the network says is believed.
+const LULL: Duration = Duration::from_millis(200);
+
 /// Keeps one stream going and ends it in order.
 pub(super) struct Supervisor {
     pub(super) lock: TunerLock,
     pub(super) shared: Arc<Shared>,
+    pub(super) inlet: Arc<Inlet>,
     pub(super) pump: AbortOnDrop,
     pub(super) reservation: Reservation,
     pub(super) released: watch::Sender<bool>,
@@ -37,6 +43,8 @@ impl Supervisor {
             () = shared.hub.deserted() => {}
             error = self.watch() => {
                 info!(device = %self.lock.device(), tuner = self.lock.tuner(), %error, "a stream ended");
+                // Readers get what came, and the reason without waiting for the release.
+                stop(&shared, &mut self.pump).await;
                 shared.hub.fail(error);
             }
         }
@@ -45,12 +53,14 @@ impl Supervisor {
 
     /// The tuner first, while the port still takes what is under way; then the port.
     async fn end(self) {
-        let Self { lock, shared, mut pump, reservation, released, .. } = self;
+        let Self { lock, shared, mut pump, inlet, reservation, released, .. } = self;
         lock.release().await;
+        stop(&shared, &mut pump).await;
         // The kernel's count is known only while the socket is open.
-        shared.stats();
+        shared.settle();
+        shared.hub.complete();
         pump.0.abort();
-        let _ = (&mut pump.0).await;
+        drop((pump, inlet));
         drop(reservation);
         released.send_replace(true);
     }
@@ -64,7 +74,20 @@ impl Supervisor {
         let mut quiet = since;
         let mut tried = 0;
         loop {
-            tick.tick().await;
+            let alarmed = tokio::select! {
+                _ = tick.tick() => false,
+                () = self.shared.trouble.notified() => true,
+                () = self.lock.hung_up() => {
+                    self.lock.control().disconnect();
+                    true
+                }
+            };
+            if alarmed {
+                if let Some(error) = self.is_gone().await {
+                    return error;
+                }
+                continue;
+            }
             let datagrams = self.shared.datagrams();
             if datagrams != seen {
                 (seen, tried) = (datagrams, 0);
@@ -92,6 +115,20 @@ impl Supervisor {
         }
     }
 
+    /// The network says that nobody is there: ICMP answered a keepalive, or the control connection
+    /// was closed. Old firmware does the first and an idle device the second while its stream goes
+    /// on, so that only a device that takes no connection any more is gone.
+    async fn is_gone(&mut self) -> Option<StreamError> {
+        let before = self.shared.datagrams();
+        sleep(LULL).await;
+        if self.shared.datagrams() != before {
+            return None;
+        }
+        let error = self.lock.get("status").await.err().filter(ControlError::is_closed_port)?;
+        let device = self.lock.device();
+        Some(StreamError::DeviceGone { device, source: Arc::new(error) })
+    }
+
     /// Sets the stream up anew, on the same port and with the same key.
     async fn recover(&mut self) -> Result<(), Setback> {
         let device = self.lock.device();
@@ -107,6 +144,7 @@ impl Supervisor {
         }
         let channel = self.shared.info.channel.clone();
         let target = self.shared.info.target;
+        self.inlet.disconnect();
         let tuned = async {
             set_channel(&mut self.lock, &channel).await?;
             set_program(&mut self.lock, &channel).await?;
@@ -143,6 +181,15 @@ impl Supervisor {
             }
             error => Setback::Maybe(StreamError::DeviceGone { device, source: Arc::new(error) }),
         }
+    }
+}
+
+/// Lets the receiving task hand out what it has, and end.
+async fn stop(shared: &Shared, pump: &mut AbortOnDrop) {
+    shared.stopping.store(true, Ordering::Relaxed);
+    if !pump.0.is_finished() {
+        // An error means that it is gone, which is what was wanted.
+        let _ = (&mut pump.0).await;
     }
 }
 

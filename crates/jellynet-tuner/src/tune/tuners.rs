@@ -3,6 +3,9 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::time::{interval, timeout};
 
 use super::choose::MOST_TUNERS;
 use super::config::{TuneRequest, TunersConfig};
@@ -10,7 +13,7 @@ use super::error::OpenError;
 use super::lock::{Recovered, recover};
 use super::open::Opening;
 use super::scan::ScanStep;
-use super::stream::{Shared, StreamInfo, TunerStream};
+use super::stream::{Shared, StreamInfo, Totals, TunerStream};
 use crate::device_id::DeviceId;
 use crate::discover::Device;
 use crate::journal::{Journal, JournalError};
@@ -32,7 +35,11 @@ struct Inner {
     streams: Mutex<HashMap<Key, Slot>>,
     /// How often opening failed on each tuner, for the order in which they are tried.
     failures: Mutex<HashMap<(DeviceId, u8), u64>>,
+    totals: Arc<Totals>,
 }
+
+/// A little more than releasing one tuner may take.
+const RELEASED: Duration = Duration::from_secs(3);
 
 type Key = (DeviceId, TuneRequest);
 
@@ -58,6 +65,7 @@ impl Tuners {
             devices: Mutex::default(),
             streams: Mutex::default(),
             failures: Mutex::default(),
+            totals: Arc::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -72,10 +80,27 @@ impl Tuners {
         recovered
     }
 
+    /// Waits until every tuner is given back, for at most 3 s: before the program ends,
+    /// because releasing goes on in the background. Streams with readers keep it waiting.
+    pub async fn released(&self) {
+        let waiting = async {
+            let mut look = interval(Duration::from_millis(10));
+            while !self.inner.journal.held().is_empty() {
+                look.tick().await;
+            }
+        };
+        // What is left the journal knows.
+        let _ = timeout(RELEASED, waiting).await;
+    }
+
     /// The leases.
     #[must_use]
     pub fn ports(&self) -> &TunerPorts {
         &self.inner.ports
+    }
+
+    pub(super) fn config(&self) -> &TunersConfig {
+        &self.inner.config
     }
 
     /// Remembers a device, for [`device`](Self::device).
@@ -111,12 +136,20 @@ impl Tuners {
     /// The streams that have readers now, with their accounts and how many readers each has.
     #[must_use]
     pub fn streams(&self) -> Vec<(StreamInfo, RxStats, usize)> {
+        let watched = self.running().into_iter().filter(|s| s.hub.readers() > 0);
+        watched.map(|s| (s.info.clone(), s.stats(), s.hub.readers())).collect()
+    }
+
+    /// What all streams received so far, also those that ended: every number only grows.
+    #[must_use]
+    pub fn totals(&self) -> RxStats {
+        self.running().iter().for_each(|shared| shared.settle());
+        self.inner.totals.read()
+    }
+
+    fn running(&self) -> Vec<Arc<Shared>> {
         let slots: Vec<Slot> = lock(&self.inner.streams).values().cloned().collect();
-        let shared = slots.iter().filter_map(|slot| slot.try_lock().ok()?.upgrade());
-        shared
-            .filter(|s| s.hub.readers() > 0)
-            .map(|s| (s.info.clone(), s.stats(), s.hub.readers()))
-            .collect()
+        slots.iter().filter_map(|slot| slot.try_lock().ok()?.upgrade()).collect()
     }
 
     /// A reader of the channel: of the stream that is there, or of a new one.
@@ -205,6 +238,7 @@ impl Tuners {
             order: self.order(device),
             // 0 means "no lock".
             key: key.max(1),
+            totals: &self.inner.totals,
         })
     }
 

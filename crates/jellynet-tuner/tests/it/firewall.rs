@@ -6,11 +6,11 @@ use std::time::Duration;
 use jellynet_test::netns::Namespace;
 use jellynet_test::peer::{self, Program};
 use jellynet_tuner::DeviceId;
-use jellynet_tuner::discover::Device;
+use jellynet_tuner::discover::{Device, Target};
 use jellynet_tuner::ports::{PortPolicy, TunerPorts};
 use jellynet_tuner::rx::RxStats;
-use jellynet_tuner::sim::SimConfig;
-use jellynet_tuner::tune::{OpenError, Tuners, TunersConfig};
+use jellynet_tuner::sim::{SimConfig, Simulator};
+use jellynet_tuner::tune::{Check, Finding, OpenError, StreamError, Tuners, TunersConfig, Verdict};
 
 use crate::support::{RemoteSim, request, runtime, two_hosts};
 
@@ -154,4 +154,113 @@ fn behind_translation_without_one_the_doctor_says_so() {
     assert!(blocked.rejected, "the host answers that the port is closed");
     let advice = blocked.advice();
     assert!(advice.iter().any(|a| a.command.contains("61000-61015:61000-61015/udp")), "{advice:?}");
+}
+
+#[test]
+fn the_doctor_goes_from_discovery_to_the_stream_and_stops_at_what_is_broken() {
+    let (Some(nft), Some((host, device))) = (nft(), two_hosts()) else {
+        return;
+    };
+    let examine = |target, channel: Option<&str>| {
+        let channel = channel.map(|channel| channel.parse().unwrap());
+        host.run(|| {
+            runtime().block_on(async {
+                let mut config = TunersConfig::default();
+                config.data_wait = Duration::from_millis(600);
+                config.control.timeout = Duration::from_millis(300);
+                let tuners = Tuners::new(TunerPorts::new(small_range()).unwrap(), config).unwrap();
+                tuners.examine(target, channel.as_ref()).await
+            })
+        })
+    };
+    let last = |findings: &[Finding]| {
+        let last = findings.last().unwrap().clone();
+        println!("{last}");
+        (last.check, last.verdict, last.advice)
+    };
+    let all = || examine(Target::All, Some("8vsb:183000000"));
+    let (check, verdict, advice) = last(&all());
+    assert_eq!((check, verdict), (Check::Discovery, Verdict::Bad), "nobody is there");
+    assert!(!advice.is_empty());
+
+    let mut config = SimConfig::default();
+    config.random_source_port = true;
+    let sim = RemoteSim::start(&device, config);
+    let findings = all();
+    let checks: Vec<_> = findings.iter().map(|f| (f.check, f.verdict)).collect();
+    let order = [Check::Discovery, Check::Control, Check::Tuner, Check::Stream];
+    assert_eq!(checks, order.map(|check| (check, Verdict::Good)), "{findings:?}");
+    assert_eq!(examine(Target::All, None).len(), 3, "without a channel nothing is tuned");
+    let (check, verdict, _) = last(&examine(Target::All, Some("8vsb:1000000")));
+    assert_eq!((check, verdict), (Check::Stream, Verdict::Unclear), "no signal is no fault");
+
+    rules(&nft, &host, STATEFUL);
+    let (check, verdict, advice) = last(&all());
+    assert_eq!((check, verdict), (Check::Discovery, Verdict::Bad), "the answer is blocked");
+    rules(&nft, &host, advice[0].command.strip_prefix("nft ").unwrap());
+    let (check, verdict, advice) = last(&all());
+    assert_eq!((check, verdict), (Check::Stream, Verdict::Bad), "the stream is blocked");
+    rules(&nft, &host, advice[0].command.strip_prefix("nft ").unwrap());
+    let (check, verdict, _) = last(&all());
+    assert_eq!((check, verdict), (Check::Stream, Verdict::Good), "all advice was taken");
+
+    rules(
+        &nft,
+        &device,
+        "table inet filter { chain input { type filter hook input priority 0; \
+        tcp dport 65001 drop; }; }",
+    );
+    let (check, verdict, _) = last(&examine(Target::Host("10.99.0.2".parse().unwrap()), None));
+    assert_eq!((check, verdict), (Check::Control, Verdict::Bad), "control is blocked");
+    assert!(sim.ask(|sim| (0..2).all(|t| sim.tuner(t).unwrap().is_free())));
+}
+
+/// How long it takes until the end of a running stream is told.
+fn told_after(host: &Namespace, end: impl FnOnce() + Send) -> Duration {
+    host.run(|| {
+        runtime().block_on(async {
+            let ports = TunerPorts::new(small_range()).unwrap();
+            let tuners = Tuners::new(ports, TunersConfig::default()).unwrap();
+            let mut stream = tuners.open(&device(), &request("8vsb:183000000")).await.unwrap();
+            stream.next().await.unwrap().unwrap();
+            end();
+            let began = tokio::time::Instant::now();
+            let error = loop {
+                match stream.next().await.unwrap() {
+                    Ok(_) => {}
+                    Err(error) => break error,
+                }
+            };
+            assert!(matches!(error, StreamError::DeviceGone { .. }), "{error:?}");
+            began.elapsed()
+        })
+    })
+}
+
+#[test]
+fn a_device_that_ends_is_gone_at_once_where_its_host_says_so() {
+    let Some((host, device)) = two_hosts() else {
+        return;
+    };
+    let sim = RemoteSim::start(&device, SimConfig::default());
+    // Its sockets close; its host closes the control connection for it.
+    let taken = told_after(&host, || drop(sim));
+    println!("gone after {taken:?}");
+    assert!(taken < TunersConfig::default().stall, "no time-out was waited for: {taken:?}");
+}
+
+#[test]
+fn a_device_that_ends_is_gone_at_once_where_icmp_says_so() {
+    let (Some(nft), Some((host, device))) = (nft(), two_hosts()) else {
+        return;
+    };
+    let sim = RemoteSim::start(&device, SimConfig::default());
+    let taken = told_after(&host, || {
+        sim.ask(Simulator::vanish);
+        let reject = "table inet filter { chain input { type filter hook input priority 0; \
+            udp dport 5004 reject; tcp dport 65001 reject with tcp reset; }; }";
+        rules(&nft, &device, reject);
+    });
+    println!("gone after {taken:?}");
+    assert!(taken < TunersConfig::default().stall, "no time-out was waited for: {taken:?}");
 }

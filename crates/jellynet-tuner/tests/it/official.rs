@@ -217,3 +217,30 @@ fn this_crate_discovers_by_broadcast_by_group_by_id_and_by_address() {
         });
     });
 }
+
+#[test]
+fn a_stream_comes_over_ipv6_also_from_a_link_local_address() {
+    let Some((host, device)) = two_hosts() else {
+        return;
+    };
+    let mut config = SimConfig::default();
+    config.address = "::".parse().unwrap();
+    let _sim = RemoteSim::start(&device, config);
+    host.run(|| {
+        runtime().block_on(async {
+            for (address, target) in [("fd99::2", "[fd99::1]:"), ("fe80::2", "[fe80::1]:")] {
+                let device = find(Target::Host(address.parse().unwrap())).await;
+                let tuners = tuners(PortPolicy::default());
+                let channel = request("8vsb:183000000");
+                let mut stream = tuners.open(&device, &channel).await.unwrap();
+                // Without a zone: the device would not know it.
+                assert!(stream.info().target.to_string().starts_with(target), "{address}");
+                while stream.stats().datagrams < 500 {
+                    stream.next().await.unwrap().unwrap();
+                }
+                let stats = stream.close().await;
+                assert!(stats.is_clean(), "{address}: {stats:?}");
+            }
+        });
+    });
+}

@@ -100,12 +100,19 @@ async fn aggregated_datagrams_make_the_same_stream() {
 
 #[tokio::test]
 async fn a_stranger_cannot_put_anything_into_the_stream() {
-    let bench =
-        Bench::new(|c| c.faults.injector = Some("127.0.0.66".parse().unwrap()), |_| {}).await;
-    let mut stream = bench.tuners.open(&bench.device, &request("v9.2")).await.unwrap();
-    read(&mut stream, 2_800).await;
-    let stats = stream.stats();
-    assert!(stats.foreign_source >= 3 && stats.is_clean(), "{stats:?}");
+    for random_source_port in [false, true] {
+        let device = |c: &mut SimConfig| {
+            c.random_source_port = random_source_port;
+            c.faults.injector = Some("127.0.0.66".parse().unwrap());
+        };
+        let bench = Bench::new(device, |_| {}).await;
+        let mut stream = bench.tuners.open(&bench.device, &request("v9.2")).await.unwrap();
+        read(&mut stream, 2_800).await;
+        let stats = stream.stats();
+        assert!(stats.is_clean(), "{stats:?}");
+        // From the usual port the kernel itself keeps strangers away.
+        assert_eq!(stats.foreign_source >= 3, random_source_port, "{stats:?}");
+    }
 }
 
 #[tokio::test]
@@ -311,7 +318,8 @@ async fn sixteen_channels_open_at_once_and_lose_nothing() {
 
 #[tokio::test]
 async fn a_stalled_receiver_loses_nothing_or_says_exactly_what() {
-    let bench = plain().await;
+    // Not connected to the device's usual port, so that the burst from another one gets in.
+    let bench = Bench::new(|c| c.random_source_port = true, |_| {}).await;
     let mut stream = bench.tuners.open(&bench.device, &request("v5.1")).await.unwrap();
     read(&mut stream, 100).await;
     // Datagrams pile up in the kernel while this thread, which is the only one, does not run:
