@@ -94,6 +94,7 @@ pub const KEYS: &[&str] = &[
     "tls.names",
     "tls.profile",
     "tuner.advertise",
+    "tuner.devices",
     "tuner.enabled",
     "tuner.ports",
     "upstream[].base_url",

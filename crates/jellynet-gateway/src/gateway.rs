@@ -13,6 +13,7 @@ use jellynet_bind::{
 use jellynet_forwarded::{HostNames, LiveRules, NameEvent};
 use jellynet_netif::Interfaces;
 use jellynet_tuner::serve::TunerService;
+use jellynet_tuner::tune::Tuners;
 use tokio::task::JoinHandle;
 
 use crate::accept::{self, Accept};
@@ -152,8 +153,14 @@ impl Gateway {
             dlna.follow_listeners(listeners.handle().events());
         }
         let tuner = tuners::open(&config.tuner, &config.server.data_dir())?;
-        let (listening, ssdp) = (listeners.handle(), dlna.clone());
-        let health = Health { listeners: listening, sites, announcer, dlna: ssdp, tls };
+        let health = Health {
+            listeners: listeners.handle(),
+            sites,
+            announcer,
+            dlna: dlna.clone(),
+            tls,
+            tuner: tuner.as_ref().map(|tuner| tuner.tuners().clone()),
+        };
         let parts = Parts::new(&config, &interfaces.current());
         let admin = watch(&parts, &health, &counts, dlna.as_ref());
         let core = Core { parts, health, roll, dlna, own, tuner, admin };
@@ -216,7 +223,8 @@ impl Gateway {
     pub fn start(self) -> Drain {
         let (listeners, deadline) = (self.listeners.handle(), self.deadline);
         let serving = tokio::spawn(self.accept.run(self.listeners));
-        Drain { listeners, deadline, serving, dlna: self.dlna, reload: self.reload }
+        let tuner = self.health.tuner;
+        Drain { listeners, deadline, serving, dlna: self.dlna, reload: self.reload, tuner }
     }
 }
 
@@ -228,6 +236,7 @@ pub struct Drain {
     dlna: Option<Dlna>,
     #[expect(dead_code, reason = "what follows names and interfaces ends with it")]
     reload: Reload,
+    tuner: Option<Tuners>,
 }
 
 impl fmt::Debug for Drain {
@@ -258,6 +267,9 @@ impl Drain {
         }
         let report: DrainReport = self.listeners.drain(self.deadline).await;
         self.serving.abort();
+        if let Some(tuner) = self.tuner {
+            tuner.released().await;
+        }
         report.to_string()
     }
 }

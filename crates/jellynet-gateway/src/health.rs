@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jellynet_access::Counters;
 use jellynet_admin::{Admin, Kind, Metrics, Part, Ready, Sample};
 use jellynet_bind::{Handle, OutcomeKind};
+use jellynet_tuner::tune::Tuners;
 use jellynet_upstream::{State, Upstream};
 
 use crate::announce::Announcer;
@@ -13,6 +14,7 @@ use crate::dlna::Dlna;
 use crate::site::Site;
 use crate::status::{Status, Watched};
 use crate::tls::Tls;
+use crate::tuners;
 
 /// What is looked at; cheap to clone.
 #[derive(Clone, Debug)]
@@ -22,6 +24,7 @@ pub(crate) struct Health {
     pub(crate) announcer: Option<Announcer>,
     pub(crate) dlna: Option<Dlna>,
     pub(crate) tls: Option<Tls>,
+    pub(crate) tuner: Option<Tuners>,
 }
 
 impl Health {
@@ -83,6 +86,9 @@ impl Health {
         );
         if let Some(tls) = &self.tls {
             tls.count(metrics);
+        }
+        if let Some(tuner) = &self.tuner {
+            tuners::count(metrics, tuner);
         }
     }
 

@@ -15,6 +15,7 @@ use crate::counts::Counts;
 use crate::dlna::{Dlna, SsdpStatus};
 use crate::health::{Health, upstreams as upstreams_of};
 use crate::tls::Tls;
+use crate::tuners::{self, StreamStatus};
 
 /// How many peers that send untrusted headers are named.
 const PEERS: usize = 32;
@@ -42,6 +43,7 @@ pub(crate) struct Status {
     ssdp: Option<SsdpStatus>,
     certificates: Vec<CertificateStatus>,
     acme: Vec<AcmeStatus>,
+    tuner_streams: Vec<StreamStatus>,
     proxies: ProxiesStatus,
     denied: BTreeMap<String, u64>,
     configuration: ConfigurationStatus,
@@ -135,6 +137,7 @@ impl Status {
             ssdp: watched.dlna.as_ref().and_then(Dlna::report),
             certificates: health.tls.iter().flat_map(Tls::others).map(certificate).collect(),
             acme: health.tls.iter().flat_map(Tls::acme).collect(),
+            tuner_streams: health.tuner.as_ref().map(tuners::streams).unwrap_or_default(),
             proxies: proxies(watched),
             denied: denied.map(|(reason, n)| (reason.to_string(), n)).collect(),
             configuration: ConfigurationStatus {

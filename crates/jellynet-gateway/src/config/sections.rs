@@ -12,6 +12,7 @@ use jellynet_bind::{Families, Listen};
 use jellynet_forwarded::{AllowedHosts, Family, HopLimit, KnownProxies};
 use jellynet_netif::SubnetSet;
 use jellynet_settings::Settings;
+use jellynet_tuner::ports::parse_range;
 
 use super::site::Site;
 use super::upstream::Upstream;
@@ -304,6 +305,7 @@ impl Admin {
 #[derive(Clone, Debug)]
 pub(crate) struct Tuner {
     pub(crate) enabled: bool,
+    pub(crate) devices: Vec<IpAddr>,
     pub(crate) ports: RangeInclusive<u16>,
     pub(crate) advertise: Option<IpAddr>,
 }
@@ -312,18 +314,9 @@ impl Tuner {
     pub(super) fn read(settings: &mut Settings) -> Self {
         Self {
             enabled: settings.bool("tuner.enabled").unwrap_or(false),
-            ports: settings.parse("tuner.ports", ports).unwrap_or(49152..=65535),
+            devices: settings.list("tuner.devices", str::parse).unwrap_or_default(),
+            ports: settings.parse("tuner.ports", parse_range).unwrap_or(49152..=65535),
             advertise: settings.parse("tuner.advertise", str::parse),
         }
     }
-}
-
-/// `61000-61015`.
-fn ports(text: &str) -> Result<RangeInclusive<u16>, &'static str> {
-    let range =
-        text.split_once('-').and_then(|(first, last)| Some((port(first).ok()?, port(last).ok()?)));
-    let range = range.filter(|(first, last)| first <= last);
-    range
-        .map(|(first, last)| first..=last)
-        .ok_or("write a first and a last port, such as 61000-61015")
 }
