@@ -80,20 +80,20 @@ fn tell(told: std::io::Result<()>) {
 
 /// What a signal asks for.
 #[derive(PartialEq, Eq)]
-enum Wanted {
+pub(super) enum Wanted {
     Reload,
     End,
 }
 
 /// SIGHUP, SIGTERM and SIGINT.
-struct Signals {
+pub(super) struct Signals {
     hangup: Signal,
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
-    fn new() -> Result<Self, Failure> {
+    pub(super) fn new() -> Result<Self, Failure> {
         let listen = |kind| {
             signal(kind).map_err(|error| Failure::runtime("cannot listen for signals", error))
         };
@@ -104,7 +104,7 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) -> Wanted {
+    pub(super) async fn next(&mut self) -> Wanted {
         let Self { hangup, terminate, interrupt } = self;
         tokio::select! {
             _ = hangup.recv() => Wanted::Reload,

@@ -1,23 +1,26 @@
 //! `jellynet tuner`: find HDHomeRun tuners, look at them, tune, record, and play one.
 
+use std::future::Future;
 use std::io::{IsTerminal, Write};
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use jellynet_settings::parse_duration;
 use jellynet_tuner::control::{Control, ControlOptions};
-use jellynet_tuner::discover::{Device, SeekConfig, Target, discover};
-use jellynet_tuner::ports::{PortPolicy, TunerPorts};
-use jellynet_tuner::rx::RxStats;
+use jellynet_tuner::discover::{Device, Target, find};
+use jellynet_tuner::ports::{PortPolicy, TunerPorts, parse_range};
 use jellynet_tuner::sim::{SimConfig, Simulator};
-use jellynet_tuner::tune::{OpenError, TuneRequest, TunerStream, Tuners, TunersConfig};
+use jellynet_tuner::tune::{
+    OpenError, Progress, ScanStep, TuneRequest, TunerStream, Tuners, TunersConfig, record,
+};
 use jellynet_tuner::{Channel, DeviceId, TunerStatus};
-use tokio::io::AsyncWriteExt;
-use tokio::time::{Instant, interval, sleep_until};
+use tokio::fs::File;
 
 use crate::failure::Failure;
+use crate::verbs::run::Signals;
 use crate::verbs::{print, runtime};
 
 #[derive(Debug, Subcommand)]
@@ -38,7 +41,7 @@ pub(crate) enum TunerVerb {
 pub(crate) struct DeviceArgs {
     /// The device: its id or its address; without one, the only one that is found.
     #[arg(long, value_name = "ID|ADDRESS")]
-    device: Option<String>,
+    device: Option<Target>,
 }
 
 #[derive(Debug, Args)]
@@ -57,19 +60,26 @@ pub(crate) struct ScanArgs {
 pub(crate) struct TuneArgs {
     #[command(flatten)]
     device: DeviceArgs,
-    /// The channel: `v5.1`, `ch183000000`, `ch183000000-3`, `8vsb:183000000`.
+    /// The channel: `v5.1`, `ch183000000`, `ch183000000-3`, `8vsb:183000000`, `33`.
     #[arg(value_name = "CHANNEL")]
     channel: Channel,
-    /// How long; without it, until Ctrl-C.
+    /// How long, such as `90s` or `2h`; without it, until Ctrl-C.
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     duration: Option<Duration>,
+    /// The UDP ports to receive on; 61000-61015 suits a firewall.
+    #[arg(long, value_name = "FIRST-LAST", default_value = "49152-65535", value_parser = parse_range)]
+    ports: RangeInclusive<u16>,
+    /// The address that the device shall send to, where it is not this host's own: behind address
+    /// translation.
+    #[arg(long, value_name = "ADDRESS")]
+    advertise: Option<IpAddr>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct CaptureArgs {
     #[command(flatten)]
     tune: TuneArgs,
-    /// Where to write the MPEG transport stream.
+    /// Where to write the MPEG transport stream; a file that is there is replaced.
     #[arg(value_name = "FILE")]
     file: PathBuf,
 }
@@ -79,7 +89,7 @@ pub(crate) struct SimulateArgs {
     /// Where the device listens; 0.0.0.0 hears broadcasts.
     #[arg(long, default_value = "0.0.0.0")]
     address: IpAddr,
-    /// Its id; the last digit is corrected where it does not fit the others.
+    /// Its id; the last digit is a checksum of the others.
     #[arg(long)]
     id: Option<DeviceId>,
     /// How many tuners it has.
@@ -105,71 +115,63 @@ pub(super) fn run(verb: &TunerVerb) -> Result<(), Failure> {
     })
 }
 
-/// The device that is named, or the only one there is.
-async fn find(args: &DeviceArgs) -> Result<Device, Failure> {
-    let target = match &args.device {
-        None => Target::All,
-        Some(text) => match (text.parse::<IpAddr>(), text.parse::<DeviceId>()) {
-            (Ok(address), _) => Target::Host(address),
-            (_, Ok(id)) => Target::Device(id),
-            (_, Err(error)) => {
-                return Err(Failure::runtime(
-                    format!("{text:?} is neither an address nor a device id"),
-                    error,
-                ));
-            }
-        },
-    };
-    let found = discover(SeekConfig::new(target)).await;
-    let mut found = found.map_err(|error| Failure::runtime("cannot look for tuners", error))?;
-    if found.len() > 1 {
-        let ids: Vec<_> = found.iter().map(|device| device.id.to_string()).collect();
-        return Err(Failure::plain(format!(
-            "there are several devices, choose one with --device: {}",
-            ids.join(", ")
-        )));
-    }
-    found.pop().ok_or_else(|| {
-        Failure::plain("no tuner answers: it must be on this network, or be named by its address with --device")
-    })
+async fn device(args: &DeviceArgs) -> Result<Device, Failure> {
+    let found = find(args.device.unwrap_or(Target::All)).await;
+    found.map_err(|error| Failure::runtime("no device", error))
 }
 
-fn tuners() -> Result<Tuners, Failure> {
-    let ports = TunerPorts::new(PortPolicy::default())
-        .map_err(|error| Failure::runtime("cannot lease ports", error))?;
+fn tuners(policy: PortPolicy) -> Result<Tuners, Failure> {
+    let ports =
+        TunerPorts::new(policy).map_err(|error| Failure::runtime("cannot lease ports", error))?;
     Tuners::new(ports, TunersConfig::default())
         .map_err(|error| Failure::runtime("cannot use tuners", error))
 }
 
+/// Does something with tuners until it is done or a signal comes; then `None`. Whatever was locked
+/// is given back before the program can end, unless it is the outcome.
+async fn interruptible<T>(
+    tuners: &Tuners,
+    signals: &mut Signals,
+    work: impl Future<Output = Result<T, OpenError>>,
+) -> Result<Option<T>, Failure> {
+    let done = tokio::select! {
+        done = work => done.map(Some),
+        // Whichever it is: also when the terminal closes, nobody watches any more.
+        _ = signals.next() => Ok(None),
+    };
+    if !matches!(done, Ok(Some(_))) {
+        tuners.released().await;
+    }
+    done.map_err(refused)
+}
+
+fn refused(error: OpenError) -> Failure {
+    let advice: String = error.advice().iter().map(|advice| format!("\n  {advice}")).collect();
+    match advice.as_str() {
+        "" => Failure::runtime("cannot tune", error),
+        _ => Failure::plain(format!("cannot tune: {}{advice}", crate::failure::chain(&error))),
+    }
+}
+
 async fn scan(args: &ScanArgs) -> Result<(), Failure> {
-    let device = find(&args.device).await?;
-    let report = |step: jellynet_tuner::tune::ScanStep| {
+    let mut signals = Signals::new()?;
+    let device = device(&args.device).await?;
+    let report = |step: ScanStep| {
         if step.status.is_locked() {
-            print(&format!("{}: {}\n", step.number, signal(&step.status)));
+            print(&format!("{}: {}\n", step.number, step.status.summary()));
         }
         for program in step.programs {
             let flag = program.flag.map_or(String::new(), |flag| format!(" ({flag})"));
             print(&format!("    {}: {} {}{flag}\n", program.number, program.channel, program.name));
         }
     };
-    let done = tuners()?.scan(&device, args.from..=args.to, report).await;
-    done.map_err(|error| Failure::runtime("the scan ended", error))
-}
-
-fn signal(status: &TunerStatus) -> String {
-    format!(
-        "{} {}, signal {} %, quality {} %, symbols {} %, {:.1} Mbit/s",
-        status.channel,
-        status.lock,
-        status.signal_strength,
-        status.signal_quality,
-        status.symbol_quality,
-        status.bits_per_second as f64 / 1e6,
-    )
+    let tuners = tuners(PortPolicy::default())?;
+    let work = tuners.scan(&device, args.from..=args.to, report);
+    interruptible(&tuners, &mut signals, work).await.map(drop)
 }
 
 async fn info(args: &DeviceArgs) -> Result<(), Failure> {
-    let device = find(args).await?;
+    let device = device(args).await?;
     let address = device.address().ok_or_else(|| Failure::plain("the device has no address"))?;
     let failed = |error| Failure::runtime(format!("cannot ask {address}"), error);
     let mut control = Control::new(address, ControlOptions::default());
@@ -178,124 +180,95 @@ async fn info(args: &DeviceArgs) -> Result<(), Failure> {
     for tuner in 0..device.tuner_count {
         let status = control.get(&format!("/tuner{tuner}/status")).await.map_err(failed)?;
         let owner = control.get(&format!("/tuner{tuner}/lockkey")).await.map_err(failed)?;
-        let status = TunerStatus::parse(&status);
-        let what = if status.is_idle() { "idle".to_owned() } else { signal(&status) };
+        let what = TunerStatus::parse(&status).summary();
         print(&format!("tuner {tuner}: {what}; locked by {owner}\n"));
     }
     Ok(())
 }
 
 async fn receive(args: &TuneArgs, file: Option<&PathBuf>) -> Result<(), Failure> {
-    let device = find(&args.device).await?;
-    let opened = tuners()?.open(&device, &TuneRequest::new(args.channel.clone())).await;
-    let stream = opened.map_err(not_opened)?;
+    let mut signals = Signals::new()?;
+    let device = device(&args.device).await?;
+    let mut policy = PortPolicy::in_range(args.ports.clone());
+    policy.advertise = args.advertise;
+    let tuners = tuners(policy)?;
+    let request = TuneRequest::new(args.channel.clone());
+    let opening = tuners.open(&device, &request);
+    let Some(stream) = interruptible(&tuners, &mut signals, opening).await? else {
+        return Ok(());
+    };
     let info = stream.info();
-    print(&format!(
-        "device {}, tuner {}, {} to {}\n",
-        info.device, info.tuner, info.transport, info.target
-    ));
-    let mut file = match create(file).await {
-        Ok(file) => file,
-        Err(failure) => {
+    let (id, tuner, by, to) = (info.device, info.tuner, info.transport, info.target);
+    print(&format!("device {id}, tuner {tuner}, {by} to {to}\n"));
+    if let Some(command) = info.granted.advice() {
+        let holds = info.granted.holds(19_390_000).as_millis();
+        print(&format!("the receive buffer holds only {holds} ms of a mux, more by: {command}\n"));
+    }
+    let stop = async {
+        match args.duration {
+            None => drop(signals.next().await),
+            Some(duration) => drop(tokio::time::timeout(duration, signals.next()).await),
+        }
+    };
+    match file {
+        None => take(stream, &mut tokio::io::sink(), stop).await,
+        Some(path) => capture(stream, path, stop).await,
+    }
+}
+
+/// The file is made after tuning, so that a recording that cannot begin replaces none.
+async fn capture(
+    stream: TunerStream,
+    path: &Path,
+    stop: impl Future<Output = ()>,
+) -> Result<(), Failure> {
+    let failed = |error| Failure::runtime(format!("cannot write {}", path.display()), error);
+    match File::create(path).await {
+        Err(error) => {
             stream.close().await;
-            return Err(failure);
+            Err(failed(error))
+        }
+        Ok(mut file) => {
+            let taken = take(stream, &mut file, stop).await;
+            let safe = file.sync_all().await.map_err(failed);
+            taken.and(safe)
+        }
+    }
+}
+
+async fn take(
+    stream: TunerStream,
+    out: &mut (impl tokio::io::AsyncWrite + Unpin),
+    stop: impl Future<Output = ()>,
+) -> Result<(), Failure> {
+    let terminal = std::io::stderr().is_terminal();
+    let show = |progress: &Progress| {
+        if terminal {
+            let _ = write!(std::io::stderr(), "\r\x1b[K{progress}");
+        } else if progress.elapsed.as_secs().is_multiple_of(10) {
+            print(&format!("{progress}\n"));
         }
     };
-    let (stats, ended) = copy(stream, file.as_mut(), args.duration).await;
-    print(&account(&stats));
-    ended
-}
-
-/// After tuning only, so that a recording that cannot begin replaces no file.
-async fn create(path: Option<&PathBuf>) -> Result<Option<tokio::fs::File>, Failure> {
-    let Some(path) = path else {
-        return Ok(None);
-    };
-    let created = tokio::fs::File::create(path).await;
-    created
-        .map(Some)
-        .map_err(|error| Failure::runtime(format!("cannot write {}", path.display()), error))
-}
-
-/// Takes the stream until its end, the time is over, or Ctrl-C; always releases the tuner.
-async fn copy(
-    mut stream: TunerStream,
-    mut file: Option<&mut tokio::fs::File>,
-    duration: Option<Duration>,
-) -> (RxStats, Result<(), Failure>) {
-    let end = Instant::now() + duration.unwrap_or(Duration::from_secs(366 * 86_400));
-    let mut tick = interval(Duration::from_secs(1));
-    let mut shown = RxStats::default();
-    let ended = loop {
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => break Ok(()),
-            () = sleep_until(end) => break Ok(()),
-            _ = tick.tick() => shown = progress(&stream, &shown),
-            batch = stream.next() => match batch {
-                None => break Ok(()),
-                Some(Err(error)) => break Err(Failure::runtime("the stream ended", error)),
-                Some(Ok(batch)) => if let Some(file) = &mut file
-                    && let Err(error) = file.write_all(&batch.data).await
-                {
-                    break Err(Failure::runtime("cannot write the recording", error));
-                },
-            },
-        }
-    };
-    if let Some(file) = file {
-        let _ = file.flush().await;
+    let (recorded, ended) = record(stream, out, stop, show).await;
+    if terminal {
+        let _ = write!(std::io::stderr(), "\r\x1b[K");
     }
-    (stream.close().await, ended)
-}
-
-/// A line on a terminal: rate, signal, loss.
-fn progress(stream: &TunerStream, before: &RxStats) -> RxStats {
-    let stats = stream.stats();
-    if std::io::stderr().is_terminal() {
-        let rate = (stats.bytes.saturating_sub(before.bytes) * 8) as f64 / 1e6;
-        let status = stream.status();
-        let _ = write!(
-            std::io::stderr(),
-            "\r\x1b[K{rate:.1} Mbit/s, signal {} %, lost {}",
-            status.signal_strength,
-            stats.network_lost() + stats.kernel_dropped.unwrap_or_default(),
-        );
-    }
-    stats
-}
-
-fn account(stats: &RxStats) -> String {
-    format!(
-        "{} packets; lost in the network {}, in this host {}; damaged {}; discontinuities {}\n",
-        stats.packets,
-        stats.network_lost(),
-        stats.kernel_dropped.unwrap_or_default(),
-        stats.transport_errors,
-        stats.continuity_errors,
-    )
-}
-
-fn not_opened(error: OpenError) -> Failure {
-    let OpenError::DataBlocked(blocked) = &error else {
-        return Failure::runtime("cannot tune", error);
-    };
-    let advice = blocked.advice().into_iter().map(|a| format!("\n  {}: {}", a.when, a.command));
-    Failure::plain(format!("cannot tune: {blocked}{}", advice.collect::<String>()))
+    print(&format!("{recorded}\n"));
+    ended.map_err(|error| Failure::runtime("ended early", error))
 }
 
 async fn simulate(args: &SimulateArgs) -> Result<(), Failure> {
+    let mut signals = Signals::new()?;
     let mut config = SimConfig::default();
     config.address = args.address;
     config.tuners = args.tuners;
     config.rtp = !args.no_rtp;
     config.faults.drop_every = args.drop_every;
-    if let Some(id) = args.id {
-        config.id = id;
-    }
+    config.id = args.id.unwrap_or(config.id);
     let id = config.id;
     let failed = |error| Failure::runtime("cannot play a device", error);
     let simulator = Simulator::start(config).await.map_err(failed)?;
     print(&format!("device {id} listens at {}; Ctrl-C ends it\n", simulator.address()));
-    let _ = tokio::signal::ctrl_c().await;
+    let _ = signals.next().await;
     Ok(())
 }

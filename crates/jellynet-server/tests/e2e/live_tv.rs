@@ -20,7 +20,7 @@ const PACKET: u64 = 188;
 /// A host, and a device on its LAN.
 struct Home {
     host: Namespace,
-    _tv: Namespace,
+    tv: Namespace,
     _device: Process,
 }
 
@@ -34,7 +34,7 @@ impl Home {
         host.default_route(ADDRESS.parse().unwrap());
         let device = tv.spawn(jellynet(&[&["tuner", "simulate"], simulate].concat()));
         device.wait_for_line(&format!("device {DEVICE} listens"), SOON);
-        Some(Self { host, _tv: tv, _device: device })
+        Some(Self { host, tv, _device: device })
     }
 
     /// `jellynet tuner` on the host: its exit code, and all it prints.
@@ -46,10 +46,22 @@ impl Home {
 
     /// How many tuners are idle and how many locked.
     fn idle_and_locked(&self) -> (usize, usize) {
-        let (code, text) = self.tuner(&["info"]);
+        // By its id: the first answer is enough.
+        let (code, text) = self.tuner(&["info", "--device", DEVICE]);
         assert_eq!(code, 0, "{text}");
         let count = |what| text.lines().filter(|line| line.contains(what)).count();
         (count("idle; locked by none"), count("locked by 10.77.2.1"))
+    }
+
+    /// Watches the channel through the server; returns once something was received.
+    fn watch(&self, device: &str, file: &Path) -> Option<Process> {
+        let mut command: Command = peer::find("curl")?.command();
+        let url = format!("http://10.77.2.1:8096/tuner/{device}/{CHANNEL}");
+        command.args(["-sSfN", &url, "-o", file.to_str().unwrap()]);
+        let _ = fs::remove_file(file);
+        let viewer = self.host.spawn(command);
+        peer::wait_until("something to watch", SOON, || size(file) > 200_000);
+        Some(viewer)
     }
 }
 
@@ -131,6 +143,12 @@ fn channels_are_found_received_and_recorded() {
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("packets; lost in the network 0, "), "{text}");
     assert_whole_packets(&file);
+    let number = |before: &str, after: &str| -> u64 {
+        let (head, _) = text.split_once(after).unwrap();
+        head.rsplit(before).next().unwrap().parse().unwrap()
+    };
+    assert_eq!(number("\n", " bytes, "), size(&file), "{text}");
+    assert_eq!(number(", ", " packets;") * PACKET, size(&file), "to the last packet: {text}");
     assert_eq!(home.idle_and_locked(), (2, 0), "all is given back");
     if let Some(ffprobe) = peer::find_with("ffprobe", &["-version"]) {
         let mut command = ffprobe.command();
@@ -174,6 +192,82 @@ fn what_cannot_be_tuned_is_an_error() {
     assert_eq!(first.wait(SOON).code(), Some(0), "{}", first.output());
     assert!(first.output().contains("packets; lost in the network"), "{}", first.output());
     assert_eq!(home.idle_and_locked(), (1, 0), "Ctrl-C gives the tuner back");
+
+    // No signal there: it takes some seconds until that is known.
+    let hopeless = home.host.spawn(jellynet(&["tuner", "tune", "ch57000000"]));
+    peer::wait_until("the tuner to be taken", SOON, || home.idle_and_locked().1 == 1);
+    hopeless.interrupt();
+    assert_eq!(hopeless.wait(SOON).code(), Some(0), "{}", hopeless.output());
+    assert_eq!(home.idle_and_locked(), (1, 0), "also while it is being tuned");
+    let (code, text) = home.tuner(&["tune", "ch57000000"]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("no signal on ch57000000") && text.contains("tuner scan"), "{text}");
+    let (code, text) = home.tuner(&["info", "--device", "10A5B1C1"]);
+    assert_eq!(code, 2, "a mistyped id is wrong usage: {text}");
+}
+
+#[test]
+fn a_server_that_stops_or_dies_leaves_no_tuner_locked() {
+    let Some(home) = Home::new(&[]) else { return };
+    let (config, folder) = ("[tuner]\nenabled = true\n", Folder::new());
+    let config = folder.write("jellynet.toml", config);
+    let data = folder.path().join("data");
+    let arguments = ["--config", config.to_str().unwrap(), "--data-dir", data.to_str().unwrap()];
+    let start = || {
+        let server = home.host.spawn(jellynet(&arguments));
+        server.wait_for_line("ready to serve", SOON);
+        server
+    };
+    let file = folder.path().join("watched.ts");
+    let killed = start();
+    let Some(viewer) = home.watch(DEVICE, &file) else { return };
+    drop(killed);
+    drop(viewer);
+    assert_eq!(home.idle_and_locked(), (1, 1), "nobody was there to release it");
+    let server = start();
+    peer::wait_until("the journal to be worked off", SOON, || home.idle_and_locked() == (2, 0));
+
+    let _viewer = home.watch(DEVICE, &file);
+    assert_eq!(home.idle_and_locked(), (1, 1));
+    server.terminate();
+    assert_eq!(server.wait(SOON).code(), Some(0), "{}", server.output());
+    assert_eq!(home.idle_and_locked(), (2, 0), "a stop releases it before the end");
+}
+
+#[test]
+fn the_administrator_sees_streams_viewers_and_losses() {
+    let (Some(curl), Some(home)) = (peer::find("curl"), Home::new(&["--drop-every", "100"])) else {
+        return;
+    };
+    let config = "[tuner]\nenabled = true\n[admin]\nlisten = ['127.0.0.1:9096']\n";
+    let server = Server::start(&home.host, config);
+    let files = [1, 2].map(|n| server.folder.path().join(format!("{n}.ts")));
+    let viewers = files.each_ref().map(|file| {
+        let mut command: Command = curl.command();
+        let url = format!("http://10.77.2.1:8096/tuner/{DEVICE}/{CHANNEL}");
+        command.args(["-sSfN", &url, "-o", file.to_str().unwrap()]);
+        home.host.spawn(command)
+    });
+    peer::wait_until("both to watch", SOON, || files.iter().all(|file| size(file) > 500_000));
+    let ask = |path| get(&home.host, "127.0.0.1:9096", path).unwrap().body;
+    let status = ask("/status.json");
+    assert!(status.contains(&format!("\"device\":\"{DEVICE}\",\"tuner\":0")), "{status}");
+    assert!(status.contains("\"viewers\":2"), "{status}");
+    let metrics = ask("/metrics");
+    for line in ["jellynet_tuner_streams 1", "jellynet_tuner_viewers 2"] {
+        assert!(metrics.lines().any(|l| l == line), "{line}: {metrics}");
+    }
+    drop(viewers);
+    peer::wait_until("the tuner to be free", SOON, || home.idle_and_locked() == (2, 0));
+    assert!(ask("/status.json").contains("\"tuner_streams\":[]"));
+    let metrics = ask("/metrics");
+    let value = |name: &str| -> f64 {
+        let line = metrics.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim().parse().unwrap()
+    };
+    assert!(value("jellynet_tuner_lost_total{kind=\"network\"}") > 0.0, "{metrics}");
+    assert!(value("jellynet_tuner_received_bytes_total") > 500_000.0, "{metrics}");
+    assert!((value("jellynet_tuner_viewers")).abs() < 0.5, "{metrics}");
 }
 
 #[test]
@@ -225,4 +319,36 @@ fn a_path_that_is_no_channel_is_told_why() {
         assert!(answer.body.contains(part), "{path}: {}", answer.body);
     }
     assert_eq!(home.idle_and_locked(), (2, 0));
+}
+
+#[test]
+fn a_device_that_moved_or_that_no_broadcast_reaches_is_found() {
+    let (Some(nft), Some(home)) = (peer::find("nft"), Home::new(&[])) else { return };
+    let config = format!("[tuner]\nenabled = true\ndevices = ['{ADDRESS}']\n");
+    let server = Server::start(&home.host, &config);
+    let file = server.folder.path().join("watched.ts");
+    let Some(viewer) = home.watch(DEVICE, &file) else { return };
+    drop(viewer);
+    peer::wait_until("the tuner to be free", SOON, || home.idle_and_locked() == (2, 0));
+    home.tv.address("eth0", "10.77.2.3/24");
+    home.tv.ip("addr del 10.77.2.2/24 dev eth0");
+    drop(home.watch(DEVICE, &file));
+    peer::wait_until("the tuner to be free", SOON, || home.idle_and_locked() == (2, 0));
+
+    // Back again, and no answer to a broadcast comes through.
+    home.tv.ip("addr del 10.77.2.3/24 dev eth0");
+    home.tv.address("eth0", "10.77.2.2/24");
+    let mut command: Command = nft.command();
+    command.arg(
+        "table inet filter { chain input { type filter hook input priority 0; policy drop; \
+         iifname lo accept; ct state established,related accept; }; }",
+    );
+    assert!(home.host.spawn(command).wait(SOON).success());
+    let (code, text) = home.tuner(&["info"]);
+    assert_eq!(code, 1, "{text}");
+    server.process.terminate();
+    server.process.wait(SOON);
+    let _server = Server::start(&home.host, &config);
+    drop(home.watch(DEVICE, &file));
+    drop(home.watch(ADDRESS, &file));
 }
