@@ -9,6 +9,7 @@ mod neighbours;
 mod ports;
 mod proxies;
 mod running;
+mod tuners;
 mod urls;
 
 use std::fmt;
@@ -185,6 +186,7 @@ pub async fn examine(
         named("proxies", proxies::test(of())),
         named("certificates", certificates::test(of())),
         named("twins", neighbours::test(of())),
+        named("tuners", tuners::test(of())),
     ];
     let mut tests: FuturesUnordered<_> = tests.into_iter().collect();
     while let Some(found) = tests.next().await {

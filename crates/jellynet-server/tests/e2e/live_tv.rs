@@ -352,3 +352,27 @@ fn a_device_that_moved_or_that_no_broadcast_reaches_is_found() {
     drop(home.watch(DEVICE, &file));
     drop(home.watch(ADDRESS, &file));
 }
+
+#[test]
+fn the_doctor_finds_tuners_and_says_what_keeps_them_away() {
+    let (Some(nft), Some(home)) = (peer::find("nft"), Home::new(&[])) else { return };
+    let folder = Folder::new();
+    let config = folder.write("jellynet.toml", "[tuner]\nenabled = true\n");
+    let doctor = || {
+        let arguments = ["doctor", "--config", config.to_str().unwrap()];
+        let process = home.host.spawn(jellynet(&arguments));
+        process.wait(SOON);
+        process.output()
+    };
+    let text = doctor();
+    assert!(text.contains(&format!("device {DEVICE} answers at {ADDRESS}")), "{text}");
+    assert!(text.contains("2 of 2 tuners"), "{text}");
+    let mut command: Command = nft.command();
+    command.arg(
+        "table inet filter { chain input { type filter hook input priority 0; policy drop; \
+         iifname lo accept; ct state established,related accept; }; }",
+    );
+    assert!(home.host.spawn(command).wait(SOON).success());
+    let text = doctor();
+    assert!(text.contains("no tuner answers") && text.contains("udp sport 65001 accept"), "{text}");
+}
