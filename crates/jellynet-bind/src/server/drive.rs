@@ -144,7 +144,12 @@ impl<'a> Drive<'a> {
                 }
                 Next::End(at, driven) => (at, driven),
             };
-            let at_once = matches!(driven, Driven::Resting { .. }) && self.crowd.is_large();
+            // A timer for this very moment would ring in the next millisecond, and so for ever.
+            let at_once = match driven {
+                Driven::Resting { .. } => self.crowd.is_large(),
+                Driven::SendTimeout => true,
+                _ => false,
+            };
             if !at_once && self.alarm.poll(cx, at).is_pending() {
                 return Poll::Pending;
             }
