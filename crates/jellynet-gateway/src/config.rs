@@ -142,6 +142,13 @@ impl Config {
         plain.or_else(|| first(&self.https.listen).map(|place| (place, true)))
     }
 
+    /// Every key that is set, its value and where it comes from, then the keys that have their
+    /// default; a line each, secrets as `***`.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        self.written.describe(KEYS)
+    }
+
     /// Takes from `old` whatever cannot change while a gateway runs.
     pub(crate) fn keep_fixed(&mut self, old: &Self) {
         self.server = old.server.clone();

@@ -37,6 +37,8 @@ pub(crate) enum Verb {
     Run(SettingsArgs),
     /// Reads the configuration and says all that is wrong with it; exit code 78 if anything is.
     Check(SettingsArgs),
+    /// Prints every key that is set, with where its value comes from; secrets are not shown.
+    PrintConfig(SettingsArgs),
     /// Says what would become of a request: who the client is, whether it may come in, where the
     /// path goes, which URL it is told, and why.
     Explain(ExplainArgs),

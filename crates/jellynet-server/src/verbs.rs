@@ -28,6 +28,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Verb::Cert(verb) => return cert::run(&verb),
         Verb::Tuner(verb) => tuner::run(&verb)?,
         Verb::Check(args) => check(&sources::load(&args)?),
+        Verb::PrintConfig(args) => print(&sources::load(&args)?.config.describe()),
         Verb::Explain(args) => explain::run(&args)?,
         Verb::Healthcheck(args) => healthcheck::run(&args)?,
         Verb::Doctor(args) => return doctor::run(&args),

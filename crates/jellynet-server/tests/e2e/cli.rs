@@ -32,6 +32,24 @@ fn help_and_version_help() {
 }
 
 #[test]
+fn the_configuration_is_printed_with_its_origins() {
+    let folder = Folder::new();
+    let config = folder.write("c.toml", "[http]\nlisten = ['*:1', '*:2']\nidle_timeout = '5s'\n");
+    let mut command = jellynet(&["print-config", "--name", "TV", "--config"]);
+    command.arg(&config).env("JELLYNET_HTTP__IDLE_TIMEOUT", "7s");
+    let (code, out, _) = run(command);
+    assert_eq!(code, 0);
+    for line in [
+        "http.idle_timeout = \"7s\"  # environment variable JELLYNET_HTTP__IDLE_TIMEOUT\n",
+        "server.name = \"TV\"  # flag --name\n",
+        "# log.level: default\n",
+    ] {
+        assert!(out.contains(line), "{line} is not in\n{out}");
+    }
+    assert!(out.contains("http.listen = [\"*:1\", \"*:2\"]  # "), "{out}");
+}
+
+#[test]
 fn check_reports_all_bad_keys_at_once() {
     let folder = Folder::new();
     let config = folder.write(

@@ -20,5 +20,6 @@ mod local_ca;
 mod proxies;
 mod reload;
 mod rig;
+mod secrets;
 mod seen;
 mod sites;
