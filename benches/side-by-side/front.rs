@@ -68,6 +68,7 @@ impl Kind {
 /// A front that runs.
 #[derive(Debug)]
 pub(crate) struct Front {
+    pub(crate) kind: Kind,
     pub(crate) process: Process,
     pub(crate) http: u16,
     pub(crate) https: u16,
@@ -101,7 +102,7 @@ impl Front {
         };
         let mut process = Process::front(&mut command, &said)?;
         process.wait_for(&[http, https], usize::from(kind == Kind::Nginx), &said)?;
-        Ok(Self { process, http, https })
+        Ok(Self { kind, process, http, https })
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::front::Front;
+use crate::front::{Front, Kind};
 use crate::site::{NAME, Site};
 use crate::upstream::{ASKED, ECHOED, MESSAGE};
 
@@ -35,6 +35,7 @@ pub(crate) enum Tls {
 /// What asks one front.
 #[derive(Clone, Debug)]
 pub(crate) struct Load {
+    kind: Kind,
     http: u16,
     https: u16,
     full: Arc<ClientConfig>,
@@ -44,6 +45,7 @@ pub(crate) struct Load {
 impl Load {
     pub(crate) fn new(front: &Front, site: &Site) -> Self {
         Self {
+            kind: front.kind,
             http: front.http,
             https: front.https,
             full: site.client(false),
@@ -63,14 +65,14 @@ impl Load {
         let tcp = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
         tcp.set_nodelay(true).unwrap();
         let config = match tls {
-            Tls::No => return Client { stream: Stream::Plain(tcp) },
+            Tls::No => return Client { kind: self.kind, stream: Stream::Plain(tcp) },
             Tls::Full => &self.full,
             Tls::Resumed => &self.resumed,
         };
         let name = ServerName::try_from(NAME).unwrap();
         let connector = TlsConnector::from(Arc::clone(config));
         let stream = connector.connect(name, tcp).await.unwrap();
-        Client { stream: Stream::Tls(Box::new(stream)) }
+        Client { kind: self.kind, stream: Stream::Tls(Box::new(stream)) }
     }
 }
 
@@ -83,6 +85,7 @@ enum Stream {
 /// A connection to a front.
 #[derive(Debug)]
 pub(crate) struct Client {
+    kind: Kind,
     stream: Stream,
 }
 
@@ -103,7 +106,7 @@ impl Client {
         let body = loop {
             let room = buffer.get_mut(filled..).unwrap();
             let count = self.stream.read(room).await.unwrap();
-            assert_ne!(count, 0, "closed within a head");
+            assert_ne!(count, 0, "{} closed before a head", self.kind);
             filled += count;
             let head = buffer.get(..filled.min(HEAD)).unwrap();
             if let Some(end) = head.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -114,7 +117,7 @@ impl Client {
         let mut left = length - u64::try_from(filled - body).unwrap();
         while left > 0 {
             let count = self.stream.read(buffer).await.unwrap();
-            assert_ne!(count, 0, "closed within a body");
+            assert_ne!(count, 0, "{} closed within a body", self.kind);
             left -= u64::try_from(count).unwrap();
         }
     }
