@@ -61,11 +61,13 @@ impl Accept {
         }
     }
 
+    /// Boxes what only some connections need: the task of a plain one, of which thousands may be
+    /// idle, has no room for it.
     async fn serve(self, connection: Connection) -> Result<(), Failed> {
         let facts = connection.facts();
         let version = self.live.version();
         if facts.name() == ADMIN {
-            version.server.serve(connection, self.admin).await?;
+            Box::pin(version.server.serve(connection, self.admin)).await?;
             return Ok(());
         }
         let stack = self.live.service(facts.name() == HTTPS);
@@ -76,15 +78,16 @@ impl Accept {
         let proxies = Arc::new(self.rules.load().proxies().clone());
         let policy = PreamblePolicy::RequiredOfProxies(proxies);
         let (preamble, stream) =
-            proxy_protocol::accept(connection, facts.peer_addr(), &policy, PREAMBLE).await?;
+            Box::pin(proxy_protocol::accept(connection, facts.peer_addr(), &policy, PREAMBLE))
+                .await?;
         match preamble {
             Some(preamble) => {
                 let client = preamble.client();
                 let address = client.client.map(|client| client.ip()).or(peer);
                 let stack = AddExtension::new(stack, client);
-                self.decrypt(&version.server, stream, facts, address, stack).await
+                Box::pin(self.decrypt(&version.server, stream, facts, address, stack)).await
             }
-            None => self.decrypt(&version.server, stream, facts, peer, stack).await,
+            None => Box::pin(self.decrypt(&version.server, stream, facts, peer, stack)).await,
         }
     }
 
@@ -114,8 +117,8 @@ impl Accept {
             return Ok(());
         };
         let stream = match client {
-            Some(client) => tls.acceptor.accept_from(stream, client).await?,
-            None => tls.acceptor.accept(stream).await?,
+            Some(client) => Box::pin(tls.acceptor.accept_from(stream, client)).await?,
+            None => Box::pin(tls.acceptor.accept(stream)).await?,
         };
         let known = stream.facts().clone();
         let protocol = match known.alpn.as_deref() {
@@ -123,7 +126,7 @@ impl Accept {
             _ => Protocol::Http1,
         };
         let stack = AddExtension::new(AddExtension::new(stack, Scheme::Https), known);
-        server.serve_stream(stream, facts, protocol, stack).await?;
+        Box::pin(server.serve_stream(stream, facts, protocol, stack)).await?;
         Ok(())
     }
 }
