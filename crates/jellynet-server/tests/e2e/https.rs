@@ -120,6 +120,8 @@ fn a_missing_certificate_ends_the_start_unless_https_is_optional() {
     let output = server.process.output();
     assert!(output.contains(&missing), "{output}");
     assert_eq!(get(&host, "127.0.0.1:8096", "/health").unwrap().status, 200);
+    let stand_in = fingerprint(&server.folder.path().join("data"), "self-signed.pem");
+    assert_eq!(shown(&host), stand_in, "there is always something to show");
     // What comes later is served without a restart.
     issue(folder.path(), "tv", "DNS:tv.lan");
     let new = fingerprint(folder.path(), "tv.pem");
@@ -270,6 +272,39 @@ fn the_data_of_kubernetes_is_swapped_under_load_and_no_handshake_fails() {
             symlink(Path::new("..data").join(file), served.join(file)).unwrap();
         }
     });
+}
+
+#[test]
+fn http_serves_whatever_becomes_of_https() {
+    let Some((host, folder)) = host() else { return };
+    let at = folder.path();
+    let server = Server::start(&host, &identity(at));
+    let serves = |what: &str| {
+        let answer = get(&host, "127.0.0.1:8096", "/health").unwrap();
+        assert_eq!(answer.status, 200, "{what}");
+    };
+    let old = shown(&host);
+    for file in ["tv.pem", "tv.key"] {
+        fs::remove_file(at.join(file)).unwrap();
+    }
+    server.process.wait_for_line("keep the certificate that is served", SOON);
+    serves("without the files");
+    assert_eq!(shown(&host), old);
+    fs::remove_dir_all(server.folder.path().join("data")).unwrap();
+    serves("without the data directory");
+    // Clients that speak no TLS, break off, or wait: many at once.
+    let open: Vec<_> = host.run(|| {
+        let connect = |n: usize| {
+            let mut stream = std::net::TcpStream::connect("127.0.0.1:8920").unwrap();
+            let sent: &[u8] = if n % 2 == 0 { &[0x16, 3, 1, 0xff, 0xff] } else { b"\0\0\0" };
+            std::io::Write::write_all(&mut stream, sent).unwrap();
+            stream
+        };
+        (0..600).map(connect).collect()
+    });
+    serves("with strangers on HTTPS");
+    drop(open);
+    assert_eq!(shown(&host), old);
 }
 
 #[test]
