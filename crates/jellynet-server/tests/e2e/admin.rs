@@ -6,18 +6,11 @@ use std::path::Path;
 use jellynet_test::netns::Namespace;
 use jellynet_test::peer;
 
-use crate::rig::{CHANGE, Folder, MediaServer, Network, SOON, Server, ask, get, jellynet};
+use crate::rig::{
+    ADMIN, CHANGE, Folder, MediaServer, Network, SOON, Server, ask, get, jellynet, sample,
+};
 
-const ADMIN: &str = "127.0.0.1:9096";
 const PUBLIC: &str = "127.0.0.1:8096";
-
-/// The value of a sample, by its whole name.
-fn sample(on: &Namespace, name: &str) -> f64 {
-    let text = get(on, ADMIN, "/metrics").unwrap().body;
-    let line = text.lines().find(|line| line.rsplit_once(' ').is_some_and(|(key, _)| key == name));
-    let line = line.unwrap_or_else(|| panic!("no {name} in\n{text}"));
-    line.rsplit_once(' ').unwrap().1.parse().unwrap()
-}
 
 #[test]
 fn readiness_follows_the_upstream_within_two_seconds() {

@@ -11,12 +11,16 @@ use std::thread;
 use std::time::Duration;
 
 use jellynet_test::netns::Namespace;
-use jellynet_test::peer::Process;
+use jellynet_test::peer::{self, Process};
 
 /// Longer than anything takes on a busy machine.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 /// Within this, a change of the network must show.
 pub(crate) const CHANGE: Duration = Duration::from_secs(2);
+
+/// Where tests have the administrator's listener.
+pub(crate) const ADMIN: &str = "127.0.0.1:9096";
+const JELLYNET: &str = env!("CARGO_BIN_EXE_jellynet");
 
 /// A folder of the test's own, removed with it.
 #[derive(Debug)]
@@ -51,14 +55,20 @@ impl Drop for Folder {
 
 /// `jellynet` with arguments, and nothing of this environment's settings.
 pub(crate) fn jellynet(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_jellynet"));
-    command.args(arguments).current_dir(env!("CARGO_TARGET_TMPDIR"));
+    let mut command = Command::new(JELLYNET);
+    command.args(arguments);
+    clean(&mut command);
+    command
+}
+
+/// Keeps this environment's settings from a program.
+fn clean(command: &mut Command) {
+    command.current_dir(env!("CARGO_TARGET_TMPDIR"));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("JELLYNET_") {
             command.env_remove(name);
         }
     }
-    command
 }
 
 /// A running server with its configuration.
@@ -76,15 +86,26 @@ impl Server {
         server
     }
 
+    /// The same by another program, to which the server's command line is given.
+    pub(crate) fn start_by(on: &Namespace, mut program: Command, toml: &str) -> Self {
+        program.arg(JELLYNET);
+        clean(&mut program);
+        let server = Self::spawn(on, program, toml);
+        server.process.wait_for_line("ready to serve", SOON);
+        server
+    }
+
     /// The same without waiting.
     pub(crate) fn start_unready(on: &Namespace, toml: &str) -> Self {
+        Self::spawn(on, jellynet(&[]), toml)
+    }
+
+    fn spawn(on: &Namespace, mut command: Command, toml: &str) -> Self {
         let folder = Folder::new();
         let config = folder.write("jellynet.toml", toml);
         let data = folder.path().join("data");
-        let arguments =
-            ["--config", config.to_str().unwrap(), "--data-dir", data.to_str().unwrap()];
-        let process = on.spawn(jellynet(&arguments));
-        Self { process, folder }
+        command.arg("--config").arg(config).arg("--data-dir").arg(data);
+        Self { process: on.spawn(command), folder }
     }
 }
 
@@ -174,6 +195,24 @@ pub(crate) fn ask(address: &str, request: &str, headers: &[&str]) -> std::io::Re
 /// `GET` from a namespace.
 pub(crate) fn get(from: &Namespace, address: &str, path: &str) -> std::io::Result<Answer> {
     from.run(|| ask(address, &format!("GET {path}"), &[]))
+}
+
+/// The value of a sample of the metrics, by its whole name.
+pub(crate) fn sample(on: &Namespace, name: &str) -> f64 {
+    let text = get(on, ADMIN, "/metrics").unwrap().body;
+    let line = text.lines().find(|line| line.rsplit_once(' ').is_some_and(|(key, _)| key == name));
+    let line = line.unwrap_or_else(|| panic!("no {name} in\n{text}"));
+    line.rsplit_once(' ').unwrap().1.parse().unwrap()
+}
+
+/// A media server that takes thousands of connections and reads whole bodies; see `upstream.py`.
+/// `None`, after saying so, without Python.
+pub(crate) fn upstream_in_python(on: &Namespace, address: &str) -> Option<Process> {
+    let mut command = peer::find("python3")?.command();
+    command.args([concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/upstream.py"), address]);
+    let process = on.spawn(command);
+    process.wait_for_line("listening", SOON);
+    Some(process)
 }
 
 /// A media server of the simplest kind: it tells who it is, and repeats what it was asked, the
