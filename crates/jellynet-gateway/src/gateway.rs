@@ -13,7 +13,6 @@ use jellynet_bind::{
 use jellynet_forwarded::{HostNames, LiveRules, NameEvent};
 use jellynet_netif::Interfaces;
 use jellynet_tuner::serve::TunerService;
-use jellynet_tuner::tune::Tuners;
 use tokio::task::JoinHandle;
 
 use crate::accept::{self, Accept};
@@ -153,14 +152,8 @@ impl Gateway {
             dlna.follow_listeners(listeners.handle().events());
         }
         let tuner = tuners::open(&config.tuner, &config.server.data_dir())?;
-        let health = Health {
-            listeners: listeners.handle(),
-            sites,
-            announcer,
-            dlna: dlna.clone(),
-            tls,
-            tuner: tuner.as_ref().map(|tuner| tuner.tuners().clone()),
-        };
+        let (at, ssdp, tv) = (listeners.handle(), dlna.clone(), tuner.clone());
+        let health = Health { listeners: at, sites, announcer, dlna: ssdp, tls, tuner: tv };
         let parts = Parts::new(&config, &interfaces.current());
         let admin = watch(&parts, &health, &counts, dlna.as_ref());
         let core = Core { parts, health, roll, dlna, own, tuner, admin };
@@ -236,7 +229,7 @@ pub struct Drain {
     dlna: Option<Dlna>,
     #[expect(dead_code, reason = "what follows names and interfaces ends with it")]
     reload: Reload,
-    tuner: Option<Tuners>,
+    tuner: Option<TunerService>,
 }
 
 impl fmt::Debug for Drain {
@@ -267,9 +260,7 @@ impl Drain {
         }
         let report: DrainReport = self.listeners.drain(self.deadline).await;
         self.serving.abort();
-        if let Some(tuner) = self.tuner {
-            tuner.released().await;
-        }
+        tuners::released(self.tuner).await;
         report.to_string()
     }
 }

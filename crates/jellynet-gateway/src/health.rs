@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jellynet_access::Counters;
 use jellynet_admin::{Admin, Kind, Metrics, Part, Ready, Sample};
 use jellynet_bind::{Handle, OutcomeKind};
-use jellynet_tuner::tune::Tuners;
+use jellynet_tuner::serve::TunerService;
 use jellynet_upstream::{State, Upstream};
 
 use crate::announce::Announcer;
@@ -24,7 +24,7 @@ pub(crate) struct Health {
     pub(crate) announcer: Option<Announcer>,
     pub(crate) dlna: Option<Dlna>,
     pub(crate) tls: Option<Tls>,
-    pub(crate) tuner: Option<Tuners>,
+    pub(crate) tuner: Option<TunerService>,
 }
 
 impl Health {
@@ -88,7 +88,7 @@ impl Health {
             tls.count(metrics);
         }
         if let Some(tuner) = &self.tuner {
-            tuners::count(metrics, tuner);
+            tuners::count(metrics, tuner.tuners());
         }
     }
 

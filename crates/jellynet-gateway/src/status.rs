@@ -137,7 +137,7 @@ impl Status {
             ssdp: watched.dlna.as_ref().and_then(Dlna::report),
             certificates: health.tls.iter().flat_map(Tls::others).map(certificate).collect(),
             acme: health.tls.iter().flat_map(Tls::acme).collect(),
-            tuner_streams: health.tuner.as_ref().map(tuners::streams).unwrap_or_default(),
+            tuner_streams: tuners::streams(health.tuner.as_ref()),
             proxies: proxies(watched),
             denied: denied.map(|(reason, n)| (reason.to_string(), n)).collect(),
             configuration: ConfigurationStatus {

@@ -35,6 +35,13 @@ pub(crate) fn open(config: &Tuner, data: &Path) -> Result<Option<TunerService>, 
     Ok(Some(TunerService::new(tuners).with_hosts(config.devices.iter().copied())))
 }
 
+/// Waits until every tuner is given back, for a short time.
+pub(crate) async fn released(service: Option<TunerService>) {
+    if let Some(service) = service {
+        service.tuners().released().await;
+    }
+}
+
 /// A stream, for `/status.json`.
 #[derive(Serialize)]
 pub(crate) struct StreamStatus {
@@ -52,7 +59,7 @@ pub(crate) struct StreamStatus {
 }
 
 /// The streams that somebody watches.
-pub(crate) fn streams(tuners: &Tuners) -> Vec<StreamStatus> {
+pub(crate) fn streams(service: Option<&TunerService>) -> Vec<StreamStatus> {
     let status = |(info, stats, viewers): (StreamInfo, RxStats, usize)| StreamStatus {
         device: info.device.to_string(),
         tuner: info.tuner,
@@ -66,7 +73,8 @@ pub(crate) fn streams(tuners: &Tuners) -> Vec<StreamStatus> {
         damaged: stats.transport_errors,
         discontinuities: stats.continuity_errors,
     };
-    tuners.streams().into_iter().map(status).collect()
+    let streams = service.map(|service| service.tuners().streams());
+    streams.into_iter().flatten().map(status).collect()
 }
 
 /// Adds what the tuners count.

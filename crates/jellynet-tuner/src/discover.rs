@@ -11,11 +11,13 @@ mod device;
 mod seeker;
 #[cfg(feature = "udp")]
 mod shell;
+mod target;
 
 pub use self::device::Device;
-pub use self::seeker::{ParseTargetError, SeekConfig, SeekEvent, SeekStats, Seeker, Target};
+pub use self::seeker::{SeekConfig, SeekEvent, SeekStats, Seeker};
 #[cfg(feature = "udp")]
 pub use self::shell::{DiscoverError, Discovery, FindError, discover, find};
+pub use self::target::{ParseTargetError, Target};
 
 #[cfg(test)]
 mod tests;

@@ -201,7 +201,7 @@ fn what_cannot_be_tuned_is_an_error() {
     assert_eq!(home.idle_and_locked(), (1, 0), "also while it is being tuned");
     let (code, text) = home.tuner(&["tune", "ch57000000"]);
     assert_eq!(code, 1, "{text}");
-    assert!(text.contains("no signal on ch57000000") && text.contains("tuner scan"), "{text}");
+    assert!(text.contains("no signal on auto:57000000") && text.contains("tuner scan"), "{text}");
     let (code, text) = home.tuner(&["info", "--device", "10A5B1C1"]);
     assert_eq!(code, 2, "a mistyped id is wrong usage: {text}");
 }
@@ -251,15 +251,16 @@ fn the_administrator_sees_streams_viewers_and_losses() {
     peer::wait_until("both to watch", SOON, || files.iter().all(|file| size(file) > 500_000));
     let ask = |path| get(&home.host, "127.0.0.1:9096", path).unwrap().body;
     let status = ask("/status.json");
-    assert!(status.contains(&format!("\"device\":\"{DEVICE}\",\"tuner\":0")), "{status}");
-    assert!(status.contains("\"viewers\":2"), "{status}");
+    for field in [format!("\"device\": \"{DEVICE}\""), "\"viewers\": 2".to_owned()] {
+        assert!(status.contains(&field), "{field}: {status}");
+    }
     let metrics = ask("/metrics");
     for line in ["jellynet_tuner_streams 1", "jellynet_tuner_viewers 2"] {
         assert!(metrics.lines().any(|l| l == line), "{line}: {metrics}");
     }
     drop(viewers);
     peer::wait_until("the tuner to be free", SOON, || home.idle_and_locked() == (2, 0));
-    assert!(ask("/status.json").contains("\"tuner_streams\":[]"));
+    assert!(ask("/status.json").contains("\"tuner_streams\": []"));
     let metrics = ask("/metrics");
     let value = |name: &str| -> f64 {
         let line = metrics.lines().find_map(|line| line.strip_prefix(name)).unwrap();
@@ -330,8 +331,8 @@ fn a_device_that_moved_or_that_no_broadcast_reaches_is_found() {
     let Some(viewer) = home.watch(DEVICE, &file) else { return };
     drop(viewer);
     peer::wait_until("the tuner to be free", SOON, || home.idle_and_locked() == (2, 0));
-    home.tv.address("eth0", "10.77.2.3/24");
     home.tv.ip("addr del 10.77.2.2/24 dev eth0");
+    home.tv.address("eth0", "10.77.2.3/24");
     drop(home.watch(DEVICE, &file));
     peer::wait_until("the tuner to be free", SOON, || home.idle_and_locked() == (2, 0));
 

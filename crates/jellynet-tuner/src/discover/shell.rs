@@ -6,7 +6,8 @@ use std::io;
 use jellynet_netif::{Driver, Events, Interfaces, UdpConfig, drive};
 
 use super::device::Device;
-use super::seeker::{SeekConfig, SeekEvent, Seeker, Target};
+use super::seeker::{SeekConfig, SeekEvent, Seeker};
+use super::target::Target;
 
 /// Why nobody was asked.
 #[derive(Debug, thiserror::Error)]
