@@ -1,6 +1,6 @@
 //! Who answers on this network: Jellyfin servers, UPnP media servers and TV tuners.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -117,6 +117,8 @@ async fn upnp(
             return;
         }
     };
+    // Those that have no way yet by which their description can be had.
+    let mut waiting = BTreeMap::new();
     let mut seen = BTreeSet::new();
     let mut fetches = JoinSet::new();
     let end = tokio::time::sleep(wait);
@@ -126,7 +128,16 @@ async fn upnp(
             () = &mut end => break,
             Some(Ok((found, said))) = fetches.join_next() => tell(describe(&found, said, table)),
             event = search.next() => match event {
-                Some(SearcherEvent::Alive(found)) if seen.insert(found.location.clone()) => {
+                Some(SearcherEvent::Alive(found) | SearcherEvent::Update(found)) => {
+                    if seen.contains(&found.usn) {
+                        continue;
+                    }
+                    if !found.has_summary() {
+                        waiting.insert(found.usn.clone(), found);
+                        continue;
+                    }
+                    waiting.remove(&found.usn);
+                    seen.insert(found.usn.clone());
                     if fetches.len() < MOST_FETCHES {
                         fetches.spawn(async move {
                             let said = found.summary().await;
@@ -140,6 +151,10 @@ async fn upnp(
                 None => break,
             },
         }
+    }
+    for found in waiting.into_values() {
+        let said = found.summary().await;
+        tell(describe(&found, Some(said), table));
     }
     while let Some(fetched) = fetches.join_next().await {
         if let Ok((found, said)) = fetched {
@@ -158,7 +173,8 @@ fn describe(
         Some(Err(error)) => (Summary::default(), Some(chain(&error))),
         None => (Summary::default(), None),
     };
-    let way = found.ways.first();
+    let shown = found.ways.iter().find(|way| way.location == found.location);
+    let way = shown.or_else(|| found.ways.first());
     let name = said.friendly_name.clone().or_else(|| found.server.clone()).unwrap_or_default();
     let model = match (said.model_name.as_deref(), said.model_number.as_deref()) {
         (Some(name), Some(number)) => Some(format!("{name} {number}")),

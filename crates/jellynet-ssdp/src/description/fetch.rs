@@ -75,6 +75,13 @@ pub enum FetchError {
 }
 
 impl Found {
+    /// Whether [`summary`](Self::summary) has somewhere to ask. Where a device was heard on the
+    /// link group of IPv6 alone, it often has not yet: its URL is on an address of wider scope.
+    #[must_use]
+    pub fn has_summary(&self) -> bool {
+        self.ways.iter().any(|way| Place::of(way).is_ok())
+    }
+
     /// Gets the description and reads what people want to know: over IPv4 before IPv6, from the
     /// first way whose URL is on the host that gave it.
     ///
@@ -272,10 +279,13 @@ mod tests {
             ("10.0.0.5", "file:///etc/passwd", "not at an http:// URL"),
             ("10.0.0.5", "", "not at an http:// URL"),
         ] {
-            let error = found(source, location).summary().await.unwrap_err().to_string();
+            let found = found(source, location);
+            assert!(!found.has_summary());
+            let error = found.summary().await.unwrap_err().to_string();
             assert!(error.contains(expected), "{location}: {error}");
         }
         let local = found("fe80::1", "http://[fe80::1]:8200/x");
+        assert!(local.has_summary());
         let place = Place::of(&local.ways[0]).unwrap();
         assert_eq!(place.address, "[fe80::1%1]:8200".parse().unwrap());
     }
