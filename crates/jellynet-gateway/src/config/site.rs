@@ -319,11 +319,7 @@ mod tests {
         let each = urls(&hosts, "'https://films.lan', 'internal=http://tv.music.lan:81'").unwrap();
         assert_eq!(each, ["https://films.lan", "http://tv.music.lan:81"]);
         for (toml, entry, part) in [
-            (
-                &hosts,
-                "'https://x.example'",
-                "published.urls[0]: x.example is no host of any upstream",
-            ),
+            (&hosts, "'https://x.example'", "x.example is no host of any upstream"),
             (&paths, "'https://x.example/books'", "`/books` is the path of no upstream"),
             (&paths, "'ftp://x.example'", "published.urls[0]"),
         ] {

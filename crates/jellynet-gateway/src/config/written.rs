@@ -56,9 +56,10 @@ impl Written {
 
 fn shown(key: &str, value: &str) -> String {
     let name = key.rsplit('.').next().unwrap_or(key);
-    let secret = ["password", "secret", "token", "hmac"].iter().any(|word| name.contains(word));
+    let secret =
+        ["password", "secret", "token", "hmac", "eab_key"].iter().any(|word| name.contains(word));
     // The path of a file with a secret is none.
-    if secret && !name.ends_with("_file") {
+    if secret && !name.ends_with("_file") && name != "eab_key_id" {
         return format!("{REPLACEMENT:?}");
     }
     format!("{:?}", redact_target(value))

@@ -206,7 +206,9 @@ async fn receive(args: &TuneArgs, file: Option<&PathBuf>) -> Result<(), Failure>
     }
     let stop = async {
         match args.duration {
-            None => drop(signals.next().await),
+            None => {
+                signals.next().await;
+            }
             Some(duration) => drop(tokio::time::timeout(duration, signals.next()).await),
         }
     };

@@ -316,7 +316,7 @@ fn dns_01_by_dynamic_update_proves_wildcards_and_says_what_the_name_server_disli
     drop(server);
 
     world.folder.write("tsig.key", &key("YW5vdGhlciBzZWNyZXQ="));
-    let toml = toml.replace("\"example.org\"]", "\"example.org\", \"tv.example.org\"]");
+    let toml = toml.replace("\"example.org\"]", "\"example.org\", \"deep.tv.example.org\"]");
     let server = world.serve(&toml);
     let line = server.wait_for_line("ACME gives no certificate", ISSUED);
     assert!(line.contains("has another secret for the key jellynet"), "{line}");

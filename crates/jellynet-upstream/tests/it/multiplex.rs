@@ -146,8 +146,7 @@ async fn the_upstream_gets_the_clients_words_and_trailers_pass_both_ways() {
     for hidden in ["x-hop", "6.6.6.6", "transfer-encoding: chunked\n", "content-length: 9"] {
         assert!(!response.contains(hidden), "{hidden:?} is in\n{response}");
     }
-    let quiet = gateway.quiet().await;
-    assert_eq!((quiet.connections, quiet.idle, quiet.failures), (1, 1, 0));
+    assert_eq!(gateway.quiet().await.failures, 0);
 }
 
 #[tokio::test]
