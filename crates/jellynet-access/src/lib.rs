@@ -5,7 +5,7 @@
 //! 1. A [`Policy`] decides by the client's address *and how it is known*; its table is the whole
 //!    rule. It is a pure function that allocates nothing.
 //! 2. It fails closed: without an address nobody comes in; a list with an entry that cannot be
-//!    read is an error ([`ParseSubnetSetError`], [`ParseRemoteFilterError`]), never a shorter list; an
+//!    read is an error ([`ParseSubnetSetError`](jellynet_netif::ParseSubnetSetError), [`ParseRemoteFilterError`]), never a shorter list; an
 //!    allow list never becomes "all", unless it is cleared on purpose.
 //! 3. A known proxy that names no client is remote, wherever the proxy stands.
 //! 4. Loopback is let in always, but only when the client itself connected from there.
