@@ -1,20 +1,19 @@
 //! Who this server is, and who it speaks for on 7359/udp.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jellynet_discovery::{
     DiscoveryEvent, DiscoveryService, Identity, PORT, Responder, ResponderConfig, ResponderStats,
     ServerId,
 };
-use jellynet_netif::{Driver, Interfaces};
+use jellynet_netif::{Driver, Interfaces, SubnetSet};
 use jellynet_published::Ask;
+use tokio::task::AbortHandle;
 
 use crate::config::{Discovery, Server};
-use crate::dlna::Dlna;
-use crate::identity::{self, Known, Roll};
-use crate::site::Site;
+use crate::identity::Known;
 
 /// The name and id of this server when there is no upstream that has its own.
 #[derive(Clone, Debug)]
@@ -76,52 +75,44 @@ pub(crate) fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// Announces the sites as soon as it is known who they are.
-pub(crate) fn speak(
-    sites: &Arc<[Site]>,
-    own: Option<&Own>,
-    roll: &Roll,
-    announcer: Option<Announcer>,
-    dlna: Option<Dlna>,
-) {
-    let tell = move |known: &[Known]| {
-        if let Some(announcer) = &announcer {
-            announcer.speak_for(known);
-        }
-        if let Some(dlna) = &dlna {
-            dlna.speak_for(known);
-        }
-    };
-    if let Some(own) = own {
-        tell(&[Known { site: 0, id: own.id, name: own.name.clone() }]);
-    }
-    identity::follow(sites, roll, tell);
+/// Speaks for this server, or for the upstreams behind it, on 7359/udp, where that is switched on;
+/// cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Announcer(Arc<Mutex<Option<Speaking>>>);
+
+/// Ends when it is dropped.
+#[derive(Debug)]
+struct Speaking {
+    responder: Driver<Responder>,
+    allowed: SubnetSet,
+    conflicts: AbortHandle,
 }
 
-/// Speaks for this server, or for the upstreams behind it, on 7359/udp.
-#[derive(Clone, Debug)]
-pub(crate) struct Announcer {
-    responder: Driver<Responder>,
-    sites: Arc<[Site]>,
+impl Drop for Speaking {
+    fn drop(&mut self) {
+        self.conflicts.abort();
+    }
 }
 
 impl Announcer {
-    /// Starts to answer; nobody is spoken for yet.
-    pub(crate) fn start(config: &Discovery, sites: &Arc<[Site]>, interfaces: Interfaces) -> Self {
-        let mut rules = ResponderConfig::default();
-        rules.allowed = config.allow.clone();
-        let service = DiscoveryService::spawn(Responder::new(rules), interfaces);
-        let announcer = Self { responder: service.driver(), sites: Arc::clone(sites) };
-        tokio::spawn(watch_conflicts(service));
-        announcer
+    /// Answers from now on, or does not; nobody is spoken for at first.
+    pub(crate) fn switch(&self, config: &Discovery, interfaces: &Interfaces) {
+        let mut speaking = self.speaking();
+        let goes_on = speaking.as_ref().is_some_and(|it| it.allowed == config.allow);
+        if !config.enabled {
+            *speaking = None;
+        } else if !goes_on {
+            // The one before first, or some would be answered twice.
+            *speaking = None;
+            *speaking = Some(Speaking::start(config, interfaces));
+        }
     }
 
     /// Speaks for these from now on, each at its own URL, and for nobody else.
     pub(crate) fn speak_for(&self, all: &[Known]) {
-        let identities =
-            all.iter().filter_map(|known| Some(identity(known, self.sites.get(known.site)?)));
-        let identities: Vec<_> = identities.collect();
-        self.responder.with(|responder, _now| {
+        let Some(responder) = self.responder() else { return };
+        let identities: Vec<_> = all.iter().map(identity).collect();
+        responder.with(|responder, _now| {
             let spoken = |id| identities.iter().any(|identity| identity.id() == id);
             let before: Vec<_> = responder.identities().iter().map(Identity::id).collect();
             for gone in before.into_iter().filter(|id| !spoken(*id)) {
@@ -133,14 +124,17 @@ impl Announcer {
         });
     }
 
-    /// What became of the datagrams.
-    pub(crate) fn stats(&self) -> ResponderStats {
-        self.responder.with(|responder, _now| responder.stats())
+    /// What became of the datagrams, where there are any.
+    pub(crate) fn stats(&self) -> Option<ResponderStats> {
+        Some(self.responder()?.with(|responder, _now| responder.stats()))
     }
 
     /// How the socket on 7359/udp stands, in words.
     pub(crate) fn status(&self) -> String {
-        let status = self.responder.status();
+        let Some(responder) = self.responder() else {
+            return "switched off".to_owned();
+        };
+        let status = responder.status();
         match status.listening().next() {
             Some(_) => format!("answering on {PORT}/udp"),
             None => {
@@ -149,11 +143,32 @@ impl Announcer {
             }
         }
     }
+
+    fn responder(&self) -> Option<Driver<Responder>> {
+        self.speaking().as_ref().map(|speaking| speaking.responder.clone())
+    }
+
+    fn speaking(&self) -> MutexGuard<'_, Option<Speaking>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Speaking {
+    fn start(config: &Discovery, interfaces: &Interfaces) -> Self {
+        let mut rules = ResponderConfig::default();
+        rules.allowed = config.allow.clone();
+        let service = DiscoveryService::spawn(Responder::new(rules), interfaces.clone());
+        Self {
+            responder: service.driver(),
+            allowed: config.allow.clone(),
+            conflicts: tokio::spawn(watch_conflicts(service)).abort_handle(),
+        }
+    }
 }
 
 /// A site as it answers, with the URL under which each asker reaches it.
-fn identity(known: &Known, site: &Site) -> Identity {
-    let reach = site.reach.clone();
+fn identity(known: &Known) -> Identity {
+    let reach = known.site.reach.clone();
     Identity::new(known.id, &known.name, move |asker| {
         let announced = reach.url(&Ask::new(asker.peer).came_by(asker.interface));
         announced.map(|announced| announced.url)

@@ -161,8 +161,6 @@ impl Config {
         self.https.acme.clone_from(&old.https.acme);
         self.https.local_ca = old.https.local_ca;
         self.https.names.clone_from(&old.https.names);
-        self.discovery = old.discovery.clone();
-        self.ssdp = old.ssdp;
         self.tuner = old.tuner.clone();
         self.admin.listen.clone_from(&old.admin.listen);
     }

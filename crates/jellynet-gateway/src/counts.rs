@@ -116,8 +116,8 @@ impl Counts {
         &self,
         metrics: &Metrics,
         audit: AuditLog,
-        announcer: Option<Announcer>,
-        dlna: Option<Dlna>,
+        announcer: Announcer,
+        dlna: Dlna,
     ) {
         metrics.add(
             "jellynet_forwarded_untrusted_total",
@@ -183,7 +183,7 @@ impl Counts {
 }
 
 /// What was asked and answered on 7359/udp and by SSDP.
-fn register_discovery(metrics: &Metrics, announcer: Option<Announcer>, dlna: Option<Dlna>) {
+fn register_discovery(metrics: &Metrics, announcer: Announcer, dlna: Dlna) {
     let (asked, answered) = ((announcer.clone(), dlna.clone()), (announcer, dlna));
     metrics.add(
         "jellynet_discovery_requests_total",
@@ -195,14 +195,14 @@ fn register_discovery(metrics: &Metrics, announcer: Option<Announcer>, dlna: Opt
             let mut add = |protocol, outcome, value| {
                 samples.push(sample([("protocol", protocol), ("outcome", outcome)], value));
             };
-            if let Some(stats) = announcer.as_ref().map(Announcer::stats) {
+            if let Some(stats) = announcer.stats() {
                 add("7359", "answered", stats.answered);
                 add("7359", "not-a-question", stats.not_a_question);
                 add("7359", "off-link", stats.off_link);
                 add("7359", "limited", stats.limited);
                 add("7359", "unanswerable", stats.unanswerable);
             }
-            if let Some(stats) = dlna.as_ref().and_then(Dlna::counters) {
+            if let Some(stats) = dlna.counters() {
                 add("ssdp", "search", stats.searches);
                 add("ssdp", "malformed", stats.malformed);
                 add("ssdp", "unmatched", stats.unmatched);
@@ -219,8 +219,8 @@ fn register_discovery(metrics: &Metrics, announcer: Option<Announcer>, dlna: Opt
         Kind::Counter,
         move || {
             let (announcer, dlna) = &answered;
-            let jellyfin = announcer.as_ref().map(|a| ("7359", a.stats().answered));
-            let ssdp = dlna.as_ref().and_then(Dlna::counters).map(|c| ("ssdp", c.answers));
+            let jellyfin = announcer.stats().map(|stats| ("7359", stats.answered));
+            let ssdp = dlna.counters().map(|counted| ("ssdp", counted.answers));
             let both = [jellyfin, ssdp].into_iter().flatten();
             both.map(|(protocol, value)| sample([("protocol", protocol)], value)).collect()
         },

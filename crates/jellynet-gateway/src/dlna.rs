@@ -31,40 +31,42 @@ const ICON: &[u8] = include_bytes!("icon.png");
 /// Its width and height in pixels.
 const ICON_SIZE: u32 = 120;
 
-/// What is announced, and what answers requests for its description; cheap to clone.
+/// What is announced, where that is switched on, and what answers requests for its description;
+/// cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Dlna {
-    /// Until it says goodbye; shared with those who follow the upstreams.
+    /// From when it is switched on until it says goodbye.
     service: Arc<Mutex<Option<SsdpService>>>,
     descriptions: Arc<RwLock<Arc<Descriptions>>>,
-    sites: Arc<[Site]>,
+}
+
+impl Default for Dlna {
+    fn default() -> Self {
+        let descriptions = Arc::new(RwLock::new(Arc::new(Descriptions::new([]))));
+        Self { service: Arc::default(), descriptions }
+    }
 }
 
 impl Dlna {
-    /// Starts; nobody is announced before an identity is known.
-    pub(crate) fn start(sites: &Arc<[Site]>, interfaces: Interfaces) -> Option<Self> {
-        let config = AdvertiserConfig::new(
-            product_line("jellynet", env!("CARGO_PKG_VERSION")),
-            boot_id(),
-            seed(),
-        );
-        let advertiser = Advertiser::new(config, Vec::new())
-            .inspect_err(|error| tracing::error!(%error, "announce nothing by SSDP"))
-            .ok()?;
-        let (service, _) = SsdpService::start(advertiser, SsdpServiceConfig::default(), interfaces);
-        Some(Self {
-            service: Arc::new(Mutex::new(Some(service))),
-            descriptions: Arc::new(RwLock::new(Arc::new(Descriptions::new([])))),
-            sites: Arc::clone(sites),
-        })
+    /// Announces from now on, or says goodbye; nobody is announced at first.
+    pub(crate) fn switch(&self, on: bool, interfaces: &Interfaces) {
+        let mut service = self.service();
+        match (on, service.is_some()) {
+            (true, false) => *service = start(interfaces),
+            (false, true) => {
+                drop(service);
+                tokio::spawn(self.clone().stop());
+            }
+            _ => {}
+        }
     }
 
-    /// Announces these from now on, a root device each, and nobody else.
-    pub(crate) fn speak_for(&self, all: &[Known]) {
-        let known = || all.iter().filter_map(|known| Some((known, self.sites.get(known.site)?)));
-        let described: Vec<_> = known().map(|(known, site)| describe(known, site)).collect();
-        let devices = described.iter().zip(known()).map(|(description, (_, site))| {
-            let (reach, path) = (site.reach.clone(), description.path());
+    /// Announces these from now on, a root device each, and nobody else. Whose description is
+    /// asked for, is told by the places of all sites.
+    pub(crate) fn speak_for(&self, all: &[Known], sites: &[Site]) {
+        let described: Vec<_> = all.iter().map(describe).collect();
+        let devices = described.iter().zip(all).map(|(description, known)| {
+            let (reach, path) = (known.site.reach.clone(), description.path());
             description.root_device(move |interface: &Interface, address: IpAddr| {
                 let ask = Ask::new(address).came_by(interface.index).plain_address();
                 Some(format!("{}{path}", reach.url(&ask)?.url))
@@ -72,7 +74,7 @@ impl Dlna {
         });
         let devices = devices.collect();
         let descriptions = Descriptions::new(described);
-        let descriptions = self.sites.iter().fold(descriptions, |descriptions, site| {
+        let descriptions = sites.iter().fold(descriptions, |descriptions, site| {
             let place = site.config();
             let exact = place.hosts.iter().filter(|host| !host.starts_with("*."));
             let descriptions = descriptions.with_base(place.base.as_str());
@@ -100,10 +102,15 @@ impl Dlna {
         });
     }
 
+    /// Whether it announces.
+    pub(crate) fn is_on(&self) -> bool {
+        self.service().is_some()
+    }
+
     /// How port 1900 stands, in words.
     pub(crate) fn status(&self) -> String {
         match self.service().as_ref().map(SsdpService::rung) {
-            None => "ended".to_owned(),
+            None => "switched off".to_owned(),
             Some(Rung::Shared) => "announcing and answering on 1900/udp".to_owned(),
             Some(Rung::SearchPort { port, .. }) => {
                 format!(
@@ -132,12 +139,22 @@ impl Dlna {
     }
 }
 
-fn describe(known: &Known, site: &Site) -> Description {
+fn start(interfaces: &Interfaces) -> Option<SsdpService> {
+    let product = product_line("jellynet", env!("CARGO_PKG_VERSION"));
+    let config = AdvertiserConfig::new(product, boot_id(), seed());
+    let advertiser = Advertiser::new(config, Vec::new())
+        .inspect_err(|error| tracing::error!(%error, "announce nothing by SSDP"))
+        .ok()?;
+    let config = SsdpServiceConfig::default();
+    Some(SsdpService::start(advertiser, config, interfaces.clone()).0)
+}
+
+fn describe(known: &Known) -> Description {
     let uuid = Uuid::from_bytes(*known.id.as_bytes());
     let icon = Bytes::from_static(ICON);
     let mut description =
         Description::media_server(uuid, &known.name).with_png(ICON_SIZE, ICON_SIZE, icon);
-    if !site.config().hosts.is_empty() {
+    if !known.site.config().hosts.is_empty() {
         // The page for people is not found by address.
         description.presentation_url = None;
     }

@@ -16,7 +16,7 @@ use jellynet_tuner::serve::TunerService;
 use tokio::task::JoinHandle;
 
 use crate::accept::{self, Accept};
-use crate::announce::{self, Announcer, Own};
+use crate::announce::{Announcer, Own};
 use crate::app::{App, Content};
 use crate::config::Config;
 use crate::counts::Counts;
@@ -26,7 +26,7 @@ use crate::health::Health;
 use crate::identity::Roll;
 use crate::reach::{ADMIN, HTTP, HTTPS};
 use crate::reload::{Following, Inner, Reload, State};
-use crate::site::Site;
+use crate::site::{Ground, Site};
 use crate::stack::{self, Parts};
 use crate::status::Watched;
 use crate::swap::{Live, Version};
@@ -72,7 +72,6 @@ pub struct Gateway {
     accept: Accept,
     reload: Reload,
     health: Health,
-    dlna: Option<Dlna>,
     files: Option<String>,
     deadline: Duration,
 }
@@ -87,9 +86,6 @@ impl fmt::Debug for Gateway {
 pub(crate) struct Core {
     pub(crate) parts: Parts,
     pub(crate) health: Health,
-    roll: Roll,
-    dlna: Option<Dlna>,
-    own: Option<Own>,
     tuner: Option<TunerService>,
     admin: Admin,
 }
@@ -99,17 +95,32 @@ impl Core {
     pub(crate) fn version(&self, config: &Config) -> Version {
         let public = config.admin.public_metrics.then(|| self.admin.clone());
         let app = |site: &Site| App {
-            content: content(config, site, self.own.as_ref(), &self.health),
+            content: content(config, site, &self.health),
             tuner: self.tuner.clone(),
             metrics: public.clone(),
         };
-        let sites = self.health.sites.iter().map(|site| (site.clone(), app(site))).collect();
-        let (tls, dlna) = (self.health.tls.as_ref(), self.dlna.as_ref());
+        let Health { roll, dlna, tls, .. } = &self.health;
+        let sites = roll.sites().iter().map(|site| (site.clone(), app(site))).collect();
+        let dlna = config.ssdp.then_some(dlna);
         Version {
-            stacks: self.parts.stacks(config, sites, &self.roll, tls, dlna),
+            stacks: self.parts.stacks(config, sites, roll, tls.as_ref(), dlna),
             server: accept::server(config),
             preamble: config.proxies.protocol,
         }
+    }
+
+    /// Puts the sites in force, ahead of what leads to them; returns those that go, which are to be
+    /// closed behind it.
+    pub(crate) fn adopt(&self, config: &Config) -> Vec<Site> {
+        self.health.roll.adopt(&config.sites)
+    }
+
+    /// Announces the sites, by what is switched on.
+    pub(crate) fn announce(&self, config: &Config, interfaces: &Interfaces) {
+        let Health { announcer, dlna, roll, .. } = &self.health;
+        announcer.switch(&config.discovery, interfaces);
+        dlna.switch(config.ssdp, interfaces);
+        roll.call();
     }
 
     /// Keeps what the configuration names in step with this host.
@@ -138,25 +149,20 @@ impl Gateway {
         let counts = Counts::new();
         counts.follow_interfaces(interfaces.clone());
         let tls = open_tls(&config, &interfaces, &counts)?;
-        let sites = Site::open_all(&config.sites, &interfaces, &listeners.handle());
-        let roll = Roll::default();
-        let own =
-            sites.iter().all(|site| site.upstream.is_none()).then(|| Own::load(&config.server));
-        let announcer = config
-            .discovery
-            .enabled
-            .then(|| Announcer::start(&config.discovery, &sites, interfaces.clone()));
-        let dlna = config.ssdp.then(|| Dlna::start(&sites, interfaces.clone())).flatten();
-        announce::speak(&sites, own.as_ref(), &roll, announcer.clone(), dlna.clone());
-        if let Some(dlna) = &dlna {
-            dlna.follow_listeners(listeners.handle().events());
-        }
+        let (announcer, dlna) = (Announcer::default(), Dlna::default());
+        let (interfaces_of_sites, server) = (interfaces.clone(), config.server.clone());
+        let ground =
+            Ground { interfaces: interfaces_of_sites, listeners: listeners.handle(), server };
+        let roll = Roll::new(ground, announcer.clone(), dlna.clone());
+        dlna.follow_listeners(listeners.handle().events());
         let tuner = tuners::open(&config.tuner, &config.server.data_dir())?;
-        let (at, ssdp, tv) = (listeners.handle(), dlna.clone(), tuner.clone());
-        let health = Health { listeners: at, sites, announcer, dlna: ssdp, tls, tuner: tv };
+        let at = listeners.handle();
+        let health = Health { listeners: at, roll, announcer, dlna, tls, tuner: tuner.clone() };
         let parts = Parts::new(&config, &interfaces.current());
-        let admin = watch(&parts, &health, &counts, dlna.as_ref());
-        let core = Core { parts, health, roll, dlna, own, tuner, admin };
+        let admin = watch(&parts, &health, &counts);
+        let core = Core { parts, health, tuner, admin };
+        core.adopt(&config);
+        core.announce(&config, &interfaces);
         Ok(Self::of(config, core, listeners, counts, interfaces))
     }
 
@@ -168,7 +174,7 @@ impl Gateway {
         interfaces: Interfaces,
     ) -> Self {
         let live = Live::new(core.version(&config));
-        let (health, dlna) = (core.health.clone(), core.dlna.clone());
+        let health = core.health.clone();
         let files = config.web_directory.as_ref().map(|path| path.display().to_string());
         let deadline = config.http.drain;
         let accept = Accept {
@@ -180,7 +186,7 @@ impl Gateway {
         let following = core.follow(&config, &interfaces);
         let state = Mutex::new(State { config, following });
         let reload = Reload::new(Inner { core, live, counts, interfaces, state });
-        Self { listeners, accept, reload, health, dlna, files, deadline }
+        Self { listeners, accept, reload, health, files, deadline }
     }
 
     /// Puts other configurations in force while this one serves.
@@ -195,14 +201,11 @@ impl Gateway {
         let health = &self.health;
         let mut rows: Vec<_> =
             health.listeners.outcomes().iter().map(ToString::to_string).collect();
-        rows.extend(health.sites.iter().filter_map(Site::summary));
+        rows.extend(health.roll.sites().iter().filter_map(Site::summary));
         rows.extend(self.files.iter().map(|files| format!("files: {files}")));
         rows.extend(health.certificates());
-        rows.push(match &health.announcer {
-            Some(announcer) => format!("discovery: {}", announcer.status()),
-            None => "discovery: switched off".to_owned(),
-        });
-        rows.extend(self.dlna.iter().map(|dlna| format!("ssdp: {}", dlna.status())));
+        rows.push(format!("discovery: {}", health.announcer.status()));
+        rows.extend(health.dlna.is_on().then(|| format!("ssdp: {}", health.dlna.status())));
         rows.extend(health.announced());
         rows.join("\n")
     }
@@ -216,8 +219,8 @@ impl Gateway {
     pub fn start(self) -> Drain {
         let (listeners, deadline) = (self.listeners.handle(), self.deadline);
         let serving = tokio::spawn(self.accept.run(self.listeners));
-        let tuner = self.health.tuner;
-        Drain { listeners, deadline, serving, dlna: self.dlna, reload: self.reload, tuner }
+        let Health { tuner, dlna, .. } = self.health;
+        Drain { listeners, deadline, serving, dlna, reload: self.reload, tuner }
     }
 }
 
@@ -226,7 +229,7 @@ pub struct Drain {
     listeners: Handle,
     deadline: Duration,
     serving: JoinHandle<()>,
-    dlna: Option<Dlna>,
+    dlna: Dlna,
     #[expect(dead_code, reason = "what follows names and interfaces ends with it")]
     reload: Reload,
     tuner: Option<TunerService>,
@@ -255,9 +258,7 @@ impl Drain {
     /// how many there were of each.
     pub async fn run(self) -> String {
         // Said first: nobody shall come while the last ones go.
-        if let Some(dlna) = self.dlna {
-            dlna.stop().await;
-        }
+        self.dlna.stop().await;
         let report: DrainReport = self.listeners.drain(self.deadline).await;
         self.serving.abort();
         tuners::released(self.tuner).await;
@@ -302,16 +303,15 @@ fn refuse_if_failed(bound: &Bound, https_optional: bool) -> Result<(), OpenError
 }
 
 /// Adds all metrics, and makes the administrator's service.
-fn watch(parts: &Parts, health: &Health, counts: &Counts, dlna: Option<&Dlna>) -> Admin {
+fn watch(parts: &Parts, health: &Health, counts: &Counts) -> Admin {
     health.count(&parts.metrics, parts.refusals.clone());
-    let (announcer, dlna) = (health.announcer.clone(), dlna.cloned());
-    counts.register(&parts.metrics, parts.audit.clone(), announcer, dlna.clone());
+    let (announcer, dlna) = (health.announcer.clone(), health.dlna.clone());
+    counts.register(&parts.metrics, parts.audit.clone(), announcer, dlna);
     let watched = Watched {
         counts: counts.clone(),
         audit: parts.audit.clone(),
         refusals: parts.refusals.clone(),
         rules: parts.rules.clone(),
-        dlna,
     };
     health.admin(parts.metrics.clone(), watched)
 }
@@ -328,12 +328,12 @@ fn open_tls(
 }
 
 /// What answers behind all layers of a site.
-fn content(config: &Config, site: &Site, own: Option<&Own>, health: &Health) -> Content {
+fn content(config: &Config, site: &Site, health: &Health) -> Content {
     match (&site.upstream, &config.web_directory) {
         (Some(upstream), _) => Content::Gateway(upstream.clone()),
         (None, Some(directory)) => Content::directory(directory),
         (None, None) => {
-            let own = own.cloned().unwrap_or_else(|| Own::load(&config.server));
+            let own = site.own.clone().unwrap_or_else(|| Own::load(&config.server));
             let (reach, health) = (site.reach.clone(), health.clone());
             Content::Welcome(Welcome { own, reach, health }.into())
         }

@@ -1,7 +1,6 @@
 //! How it all is: for `/ready`, `/status.json` and the metrics.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use jellynet_access::Counters;
 use jellynet_admin::{Admin, Kind, Metrics, Part, Ready, Sample};
@@ -11,6 +10,7 @@ use jellynet_upstream::{State, Upstream};
 
 use crate::announce::Announcer;
 use crate::dlna::Dlna;
+use crate::identity::Roll;
 use crate::site::Site;
 use crate::status::{Status, Watched};
 use crate::tls::Tls;
@@ -20,9 +20,9 @@ use crate::tuners;
 #[derive(Clone, Debug)]
 pub(crate) struct Health {
     pub(crate) listeners: Handle,
-    pub(crate) sites: Arc<[Site]>,
-    pub(crate) announcer: Option<Announcer>,
-    pub(crate) dlna: Option<Dlna>,
+    pub(crate) roll: Roll,
+    pub(crate) announcer: Announcer,
+    pub(crate) dlna: Dlna,
     pub(crate) tls: Option<Tls>,
     pub(crate) tuner: Option<TunerService>,
 }
@@ -71,7 +71,7 @@ impl Health {
                 up.map(|(name, up)| sample(vec![("listener", name)], up.into())).collect()
             },
         );
-        let sites = Arc::clone(&self.sites);
+        let roll = self.roll.clone();
         metrics.add(
             "jellynet_upstream_up",
             "Whether an upstream answers.",
@@ -81,7 +81,7 @@ impl Health {
                     let up = upstream.status().current().state == State::Up;
                     sample(vec![("upstream", site.name())], up.into())
                 };
-                upstreams(&sites).map(one).collect()
+                upstreams(&roll.sites()).map(one).collect()
             },
         );
         if let Some(tls) = &self.tls {
@@ -94,7 +94,7 @@ impl Health {
 
     fn ready(&self) -> Ready {
         let mut parts = self.listener_parts();
-        parts.extend(upstreams(&self.sites).map(|(site, upstream)| {
+        parts.extend(upstreams(&self.roll.sites()).map(|(site, upstream)| {
             let (name, status) = (format!("upstream {}", site.name()), upstream.status().current());
             match (status.state, status.reason) {
                 (State::Up, _) => Part::ready(name),
@@ -103,24 +103,25 @@ impl Health {
                 }
             }
         }));
-        parts.extend(self.dlna.iter().map(Dlna::part));
+        parts.extend(self.dlna.part());
         parts.extend(self.tls.iter().flat_map(Tls::parts));
         Ready::new(parts)
     }
 
     /// For each site and each address's subnet, the URL that a peer there is told.
     pub(crate) fn announced(&self) -> Vec<String> {
-        let several = self.sites.len() > 1;
+        let sites = self.roll.sites();
+        let several = sites.len() > 1;
         let of = |site: &Site| {
             let name = if several { format!(" ({})", site.name()) } else { String::new() };
             site.reach.announced_by_interface().into_iter().map(move |line| format!("{line}{name}"))
         };
-        self.sites.iter().flat_map(of).collect()
+        sites.iter().flat_map(of).collect()
     }
 
     /// The first site: the only one where there is one.
-    pub(crate) fn first(&self) -> Option<&Site> {
-        self.sites.first()
+    pub(crate) fn first(&self) -> Option<Site> {
+        self.roll.sites().first().cloned()
     }
 
     /// A line for each certificate.

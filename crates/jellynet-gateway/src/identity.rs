@@ -1,108 +1,166 @@
-//! Who the sites are, for whoever speaks for them.
+//! The sites in force, and who they are, for whoever speaks for them.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use arc_swap::ArcSwap;
 use jellynet_discovery::ServerId;
-use jellynet_upstream::{Identity, Upstream};
+use jellynet_upstream::{Identity, StatusWatch};
 
-use crate::site::Site;
+use crate::announce::Announcer;
+use crate::config;
+use crate::dlna::Dlna;
+use crate::site::{Ground, Site};
 
 /// A site whose identity is known.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Known {
-    /// Its index among the sites.
-    pub(crate) site: usize,
+    pub(crate) site: Site,
     pub(crate) id: ServerId,
     /// The name that clients show.
     pub(crate) name: String,
 }
 
-/// The sites that are spoken for; cheap to clone.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Roll(Arc<Mutex<Vec<Known>>>);
+/// The sites, and those who speak for them; cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Roll(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    ground: Ground,
+    sites: ArcSwap<Vec<Site>>,
+    /// Who is spoken for.
+    known: Mutex<Vec<Known>>,
+    announcer: Announcer,
+    dlna: Dlna,
+}
 
 impl Roll {
-    /// Enters a site, in place of what it was known as, and tells who is on the roll now. Of two
-    /// sites with one id the first in the configuration counts.
-    fn enter(&self, new: Known, tell: impl FnOnce(&[Known])) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|known| known.site != new.site);
-        let at = all.partition_point(|known| known.site < new.site);
-        all.insert(at, new);
-        let mut spoken: Vec<Known> = Vec::with_capacity(all.len());
-        for known in all.iter() {
-            if spoken.iter().all(|earlier| earlier.id != known.id) {
-                spoken.push(known.clone());
+    /// Without any site yet.
+    pub(crate) fn new(ground: Ground, announcer: Announcer, dlna: Dlna) -> Self {
+        let (sites, known) = Default::default();
+        Self(Arc::new(Inner { ground, sites, known, announcer, dlna }))
+    }
+
+    /// The sites in force, in the order of the configuration.
+    pub(crate) fn sites(&self) -> Arc<Vec<Site>> {
+        self.0.sites.load_full()
+    }
+
+    /// Puts these in force. What is behind a site is kept, with its connections and all that is
+    /// known of it, where it is reached as before, under whatever name and at whatever place.
+    /// Returns those that are in force no more, to be [closed](Site::close) when nothing leads to
+    /// them.
+    pub(crate) fn adopt(&self, next: &[config::Site]) -> Vec<Site> {
+        let mut before = self.sites().to_vec();
+        let mut kept: Vec<Option<Site>> = vec![None; next.len()];
+        // Of two that are reached in the same way, each keeps what it has.
+        for by_name in [true, false] {
+            for (next, kept) in next.iter().zip(&mut kept).filter(|(_, kept)| kept.is_none()) {
+                let stays = |it: &Site| it.serves(next) && (!by_name || it.name() == next.name);
+                *kept = before.iter().position(stays).map(|at| before.remove(at));
             }
         }
-        tell(&spoken);
+        let mut sites = Vec::with_capacity(next.len());
+        for (next, kept) in next.iter().zip(kept) {
+            sites.push(match kept {
+                Some(site) => {
+                    site.adopt(next);
+                    site
+                }
+                None => self.open(next, before.iter().find(|it| it.name() == next.name)),
+            });
+        }
+        self.0.sites.store(Arc::new(sites));
+        before
     }
 
-    /// The site with that id.
-    pub(crate) fn site_of(&self, id: ServerId) -> Option<usize> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.iter().find(|known| known.id == id).map(|known| known.site)
+    fn open(&self, config: &config::Site, before: Option<&Site>) -> Site {
+        let site = Site::open(config, &self.0.ground, before);
+        if let Some(upstream) = &site.upstream {
+            let (roll, known) = (self.clone(), site.clone());
+            site.watch(each(upstream.status(), move |who| roll.enter(&known, who)));
+        }
+        site
     }
 
-    /// Another site with that id.
-    fn twin(&self, new: &Known) -> Option<usize> {
-        self.site_of(new.id).filter(|site| *site != new.site)
+    /// An upstream has said who it is.
+    fn enter(&self, site: &Site, who: &Identity) {
+        let (upstream, sites) = (site.name(), self.sites());
+        if !sites.iter().any(|it| it.is(site)) {
+            return;
+        }
+        let (name, version, id) = (&who.server_name, &who.version, &who.id);
+        tracing::info!(upstream, name, version, id, "know the upstream");
+        let id = match who.id.parse::<ServerId>() {
+            Ok(id) => id,
+            Err(error) => {
+                tracing::warn!(upstream, id, %error, "announce no upstream without a proper id");
+                return self.call();
+            }
+        };
+        let is_twin = |other: &&Site| !other.is(site) && other.who().is_some_and(|it| it.0 == id);
+        if let Some(other) = sites.iter().find(is_twin) {
+            tracing::warn!(
+                upstream,
+                other = other.name(),
+                %id,
+                "two upstreams have one id, and clients take one for the other: the first in \
+                 the configuration is announced; give the other a new id (Jellyfin: device.txt)"
+            );
+        }
+        self.call();
+    }
+
+    /// Looks who the sites are, and has exactly those announced. Of two sites with one id the
+    /// first counts.
+    pub(crate) fn call(&self) {
+        let mut known = self.known();
+        let sites = self.sites();
+        let who = |site: &Site| {
+            let (id, name) = site.who()?;
+            Some(Known { site: site.clone(), id, name })
+        };
+        *known = first_of_each(sites.iter().filter_map(who), |known| known.id);
+        self.0.announcer.speak_for(&known);
+        self.0.dlna.speak_for(&known, &sites);
+    }
+
+    /// Which of these sites has this id.
+    pub(crate) fn site_of(&self, id: ServerId, sites: &[Site]) -> Option<usize> {
+        let known = self.known();
+        let site = &known.iter().find(|known| known.id == id)?.site;
+        sites.iter().position(|it| it.is(site))
+    }
+
+    fn known(&self) -> MutexGuard<'_, Vec<Known>> {
+        self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Enters every site that tells who it is, whenever it tells something new, and tells everybody
-/// who is known then. A restart of an upstream changes nothing: the id stays.
-pub(crate) fn follow(
-    sites: &Arc<[Site]>,
-    roll: &Roll,
-    tell: impl Fn(&[Known]) + Send + Sync + 'static,
-) {
-    let tell = Arc::new(tell);
-    for (index, site) in sites.iter().enumerate() {
-        let Some(upstream) = &site.upstream else { continue };
-        let (sites, roll, tell) = (Arc::clone(sites), roll.clone(), Arc::clone(&tell));
-        each(upstream, move |who| {
-            let upstream = sites.get(index).map(Site::name).unwrap_or_default();
-            let (name, version, id) = (&who.server_name, &who.version, &who.id);
-            tracing::info!(upstream, name, version, id, "know the upstream");
-            let id = match who.id.parse::<ServerId>() {
-                Ok(id) => id,
-                Err(error) => {
-                    tracing::warn!(upstream, id, %error, "announce no upstream without a proper id");
-                    return;
-                }
-            };
-            let new = Known { site: index, id, name: who.server_name.clone() };
-            if let Some(other) = roll.twin(&new).and_then(|twin| sites.get(twin)) {
-                tracing::warn!(
-                    upstream,
-                    other = other.name(),
-                    %id,
-                    "two upstreams have one id, and clients take one for the other: the first in \
-                     the configuration is announced; give the other a new id (Jellyfin: device.txt)"
-                );
-            }
-            roll.enter(new, |known| tell(known));
-        });
+/// The first of all with the same id, in order.
+fn first_of_each<T>(all: impl Iterator<Item = T>, id: impl Fn(&T) -> ServerId) -> Vec<T> {
+    let mut first: Vec<T> = Vec::new();
+    for one in all {
+        if first.iter().all(|earlier| id(earlier) != id(&one)) {
+            first.push(one);
+        }
     }
+    first
 }
 
 /// Tells every identity that an upstream has, the one that is known already among them, each once
 /// until another comes.
-fn each(upstream: &Upstream, mut tell: impl FnMut(&Identity) + Send + 'static) {
-    let mut status = upstream.status();
-    tokio::spawn(async move {
-        let mut told = None;
-        // It may have answered before anybody followed it.
-        let mut now = Some(status.current());
-        while let Some(known) = now {
-            if let Some(who) = known.identity.filter(|who| told.as_ref() != Some(who)) {
-                tell(&who);
-                told = Some(who);
-            }
-            now = status.changed().await;
+async fn each(mut status: StatusWatch, tell: impl Fn(&Identity)) {
+    let mut told = None;
+    // It may have answered before anybody followed it.
+    let mut now = Some(status.current());
+    while let Some(known) = now {
+        if let Some(who) = known.identity.filter(|who| told.as_ref() != Some(who)) {
+            tell(&who);
+            told = Some(who);
         }
-    });
+        now = status.changed().await;
+    }
 }
 
 #[cfg(test)]
@@ -111,19 +169,9 @@ mod tests {
 
     #[test]
     fn of_two_with_one_id_the_first_is_spoken_for() {
-        let roll = Roll::default();
         let id = |byte| ServerId::from_bytes([byte; 16]);
-        let known = |site, byte| Known { site, id: id(byte), name: String::new() };
-        let enter = |new: Known| {
-            let mut spoken = Vec::new();
-            roll.enter(new, |all| spoken = all.iter().map(|one| (one.site, one.id)).collect());
-            spoken
-        };
-        assert_eq!(enter(known(2, 7)), [(2, id(7))]);
-        assert_eq!(roll.twin(&known(1, 7)), Some(2));
-        assert_eq!(enter(known(1, 7)), [(1, id(7))]);
-        assert_eq!(enter(known(0, 9)), [(0, id(9)), (1, id(7))]);
-        assert_eq!(enter(known(1, 8)), [(0, id(9)), (1, id(8)), (2, id(7))]);
-        assert_eq!(roll.site_of(id(8)), Some(1));
+        let sites = [(0, 7), (1, 9), (2, 7), (3, 8), (4, 9)];
+        let first = first_of_each(sites.into_iter(), |(_, byte)| id(*byte));
+        assert_eq!(first, [(0, 7), (1, 9), (3, 8)]);
     }
 }

@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use crate::config::Config;
 use crate::counts::Counts;
 use crate::gateway::Core;
+use crate::site::Site;
 use crate::swap::Live;
 use crate::{names, stack};
 
@@ -23,6 +24,7 @@ const LIVE: &[&str] = &[
     "access.",
     "admin.public_metrics",
     "base_url.",
+    "discovery.",
     "http.first_byte_timeout",
     "http.header_timeout",
     "http.idle_timeout",
@@ -35,6 +37,8 @@ const LIVE: &[&str] = &[
     "log.level",
     "proxies.",
     "published.",
+    "ssdp.",
+    "upstream[].",
     "web.directory",
 ];
 
@@ -147,8 +151,10 @@ impl Reload {
         state.following = Following(Vec::new());
         core.parts.rules.replace(self.rules(&state.config, &next));
         core.parts.policy.replace(stack::policy(&next.access, &interfaces.current()));
-        core.health.sites.iter().zip(&next.sites).for_each(|(site, next)| site.adopt(next));
+        let gone = core.adopt(&next);
         live.replace(core.version(&next));
+        core.announce(&next, interfaces);
+        gone.iter().for_each(Site::close);
         state.following = core.follow(&next, interfaces);
         state.config = next;
         Ok(reloaded)
@@ -167,8 +173,6 @@ impl Reload {
 
     /// Puts back what cannot change, so that nothing counts by half.
     fn hold(&self, old: &Config, next: &mut Config, reloaded: &mut Reloaded) {
-        let republished = reloaded.changed.iter().any(|key| key.starts_with("published.urls"));
-        let upstreams = reloaded.restart.iter().any(|key| key.starts_with("upstream["));
         let mut hold = |key: &str| {
             reloaded.changed.retain(|changed| !changed.starts_with(key));
             if !reloaded.restart.iter().any(|named| named == key) {
@@ -179,27 +183,12 @@ impl Reload {
             hold("https.listen");
         }
         let (had, has) = (&old.https.identities, &next.https.identities);
-        if had.is_empty() != has.is_empty() || self.0.core.health.tls.is_none() && had != has {
+        // The first takes the place of the one that stands in, and there is none behind the last.
+        let first = had.is_empty() && (old.https.acme.is_some() || old.https.local_ca);
+        let none = self.0.core.health.tls.is_none();
+        if had != has && (none || first || has.is_empty()) {
             hold("identity");
             next.https.identities.clone_from(&old.https.identities);
-        }
-        // What is announced by SSDP has the path in it.
-        if old.ssdp && old.base_url.path != next.base_url.path {
-            hold("base_url.path");
-            next.base_url.clone_from(&old.base_url);
-            next.sites.clone_from(&old.sites);
-        }
-        // Sites come and go with their upstreams, and a URL is published for one of them.
-        if upstreams {
-            let moved = old.sites.iter().zip(&next.sites).any(|(old, next)| old.base != next.base);
-            if old.base_url.path != next.base_url.path || moved {
-                hold("base_url.path");
-            }
-            if republished {
-                hold("published.urls");
-            }
-            next.base_url.clone_from(&old.base_url);
-            next.sites.clone_from(&old.sites);
         }
         next.keep_fixed(old);
     }
@@ -227,6 +216,7 @@ impl Reload {
             // It loaded a moment ago; if it does not now, the store keeps what it has and says so.
             let _ = tls.store.add(&format!("identity[{at}]"), source.clone(), now);
         }
+        tls.retire_stand_in();
         (has.len()..had.len()).for_each(|at| tls.store.remove(&format!("identity[{at}]"), now));
         // A file that changed under the same name is looked at too.
         for event in tls.store.reload(now) {

@@ -33,7 +33,7 @@ struct Shared<S> {
     routing: Routing,
     /// In the order of the routing, and always ready.
     services: Vec<S>,
-    sites: Arc<[Site]>,
+    sites: Vec<Site>,
     roll: Roll,
     /// Whether it was said that a proxy cuts the base path off unsaid.
     told: AtomicBool,
@@ -41,7 +41,7 @@ struct Shared<S> {
 
 impl<S> Sites<S> {
     /// `services` are always ready, and stand in the order of the sites.
-    pub(crate) fn new(routing: Routing, services: Vec<S>, sites: Arc<[Site]>, roll: Roll) -> Self {
+    pub(crate) fn new(routing: Routing, services: Vec<S>, sites: Vec<Site>, roll: Roll) -> Self {
         let told = AtomicBool::new(false);
         Self { shared: Arc::new(Shared { routing, services, sites, roll, told }) }
     }
@@ -110,7 +110,7 @@ impl<S> Shared<S> {
             dlna.eq_ignore_ascii_case("/dlna/").then_some(rest)
         })?;
         let id: ServerId = device.split('/').next()?.parse().ok()?;
-        self.roll.site_of(id)
+        self.roll.site_of(id, &self.sites)
     }
 
     fn answer<B>(&self, chosen: Chosen, request: &Request<B>) -> Response<Bytes> {

@@ -157,7 +157,7 @@ fn chosen(config: &Config, sites: Vec<(Site, App)>, roll: &Roll) -> Sites<BaseUr
     };
     let (sites, services): (Vec<_>, Vec<_>) =
         routing.routers().iter().zip(sites).map(below).unzip();
-    Sites::new(routing, services, sites.into(), roll.clone())
+    Sites::new(routing, services, sites, roll.clone())
 }
 
 /// To HTTPS, at the port that clients use; `/health` stays for whoever watches.

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::announce::Announcer;
 use crate::counts::Counts;
-use crate::dlna::{Dlna, SsdpStatus};
+use crate::dlna::SsdpStatus;
 use crate::health::{Health, upstreams as upstreams_of};
 use crate::tls::Tls;
 use crate::tuners::{self, StreamStatus};
@@ -27,7 +27,6 @@ pub(crate) struct Watched {
     pub(crate) audit: AuditLog,
     pub(crate) refusals: Counters,
     pub(crate) rules: LiveRules,
-    pub(crate) dlna: Option<Dlna>,
 }
 
 /// The object of `/status.json`.
@@ -133,8 +132,8 @@ impl Status {
             interfaces: interfaces(health),
             announced: health.announced(),
             upstreams: upstreams(health),
-            discovery: health.announcer.as_ref().map(discovery),
-            ssdp: watched.dlna.as_ref().and_then(Dlna::report),
+            discovery: discovery(&health.announcer),
+            ssdp: health.dlna.report(),
             certificates: health.tls.iter().flat_map(Tls::others).map(certificate).collect(),
             acme: health.tls.iter().flat_map(Tls::acme).collect(),
             tuner_streams: tuners::streams(health.tuner.as_ref()),
@@ -172,7 +171,7 @@ fn connections(health: &Health) -> BTreeMap<String, Connections> {
 }
 
 fn interfaces(health: &Health) -> Vec<AddressStatus> {
-    let Some(reach) = health.first().map(|site| &site.reach) else { return Vec::new() };
+    let Some(reach) = health.first().map(|site| site.reach) else { return Vec::new() };
     let table = reach.interfaces();
     let rows = table.addresses().map(|(interface, address)| {
         let ask = Ask::new(address.ip()).came_by(interface.index);
@@ -190,7 +189,8 @@ fn interfaces(health: &Health) -> Vec<AddressStatus> {
 }
 
 fn upstreams(health: &Health) -> Vec<UpstreamStatus> {
-    let upstreams = upstreams_of(&health.sites).map(|(site, upstream)| {
+    let sites = health.roll.sites();
+    let upstreams = upstreams_of(&sites).map(|(site, upstream)| {
         let (status, place) = (upstream.status().current(), site.config());
         let who = status.identity.as_deref();
         UpstreamStatus {
@@ -208,16 +208,16 @@ fn upstreams(health: &Health) -> Vec<UpstreamStatus> {
     upstreams.collect()
 }
 
-fn discovery(announcer: &Announcer) -> DiscoveryStatus {
-    let stats = announcer.stats();
-    DiscoveryStatus {
+fn discovery(announcer: &Announcer) -> Option<DiscoveryStatus> {
+    let stats = announcer.stats()?;
+    Some(DiscoveryStatus {
         state: announcer.status(),
         answered: stats.answered,
         not_a_question: stats.not_a_question,
         off_link: stats.off_link,
         limited: stats.limited,
         unanswerable: stats.unanswerable,
-    }
+    })
 }
 
 fn certificate(status: jellynet_tls::Status) -> CertificateStatus {

@@ -77,6 +77,11 @@ impl Tls {
         self.authority.as_deref()
     }
 
+    /// Takes the certificate that stands in away, once there is another.
+    pub(crate) fn retire_stand_in(&self) {
+        local::retire_stand_in(&self.store);
+    }
+
     /// How each certificate of an authority stands.
     pub(crate) fn acme(&self) -> Vec<AcmeStatus> {
         let now = Timestamp::now();

@@ -8,7 +8,7 @@ use jellynet_access::Decision;
 use jellynet_admin::Page;
 use jellynet_netif::{ClientAddr, PeerAddr, Provenance};
 
-use crate::announce::{Announcer, Own};
+use crate::announce::Own;
 use crate::health::Health;
 use crate::reach::Reach;
 
@@ -62,11 +62,7 @@ impl Welcome {
             let local = if decision.local { "on the local network" } else { "remote" };
             you.push(row("you are", local.to_owned()));
         }
-        let discovery = self
-            .health
-            .announcer
-            .as_ref()
-            .map_or_else(|| "switched off".to_owned(), Announcer::status);
+        let discovery = self.health.announcer.status();
         Page::new(&format!("{} is on the network", self.own.name))
             .paragraph("jellynet runs, and has no media server behind it yet.")
             .table("Listening", &listeners)

@@ -2,14 +2,35 @@
 
 use std::error::Error;
 use std::fmt::Write as _;
+use std::hash::{DefaultHasher, Hasher};
 use std::path::Path;
 
 use jellynet_settings::Settings;
 use jellynet_tls::default_provider;
 use jellynet_upstream::{UpstreamConfig, UpstreamTls, UpstreamUrl};
 
+/// Whom to believe, as it was written and as the file was; equal where nothing has changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Trust {
+    server_name: Option<String>,
+    any: bool,
+    /// A digest of the authorities' file.
+    authorities: Option<u64>,
+}
+
+impl Trust {
+    fn of(server_name: Option<&String>, any: bool, ca_file: Option<&String>) -> Self {
+        let digest = |path: &String| {
+            let mut hasher = DefaultHasher::new();
+            hasher.write(&std::fs::read(path).unwrap_or_default());
+            hasher.finish()
+        };
+        Self { server_name: server_name.cloned(), any, authorities: ca_file.map(digest) }
+    }
+}
+
 /// Reads where `upstream[at]` is and how it is spoken to.
-pub(super) fn read(settings: &mut Settings, at: usize) -> Option<UpstreamConfig> {
+pub(super) fn read(settings: &mut Settings, at: usize) -> Option<(UpstreamConfig, Trust)> {
     let key = |name: &str| format!("upstream[{at}].{name}");
     let url: UpstreamUrl = settings.parse(&key("url"), str::parse)?;
     let https = url.is_https();
@@ -29,8 +50,9 @@ pub(super) fn read(settings: &mut Settings, at: usize) -> Option<UpstreamConfig>
                 "is for an upstream at https://: change its url, or leave it out",
             );
         }
-        return Some(config);
+        return Some((config, Trust::default()));
     }
+    let trust = Trust::of(server_name.as_ref(), any, ca_file.as_ref());
     let tls = match &ca_file {
         Some(_) if any => {
             settings.reject(
@@ -54,7 +76,7 @@ pub(super) fn read(settings: &mut Settings, at: usize) -> Option<UpstreamConfig>
         None => tls,
     };
     config.tls = Some(tls.ok()?);
-    Some(config)
+    Some((config, trust))
 }
 
 /// An error with its sources, joined by `: `.

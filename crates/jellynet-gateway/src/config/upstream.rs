@@ -5,6 +5,8 @@ use jellynet_forwarded::AllowedHosts;
 use jellynet_settings::Settings;
 use jellynet_upstream::UpstreamConfig;
 
+use super::towards::Trust;
+
 /// The most upstreams of one gateway: each has labels of its own, and one answer more on 7359.
 const MOST: usize = 32;
 /// The longest name, in characters.
@@ -19,6 +21,8 @@ pub(crate) struct Upstream {
     pub(crate) name: String,
     /// Where it is, and how it is asked.
     pub(crate) towards: UpstreamConfig,
+    /// Whom to believe that it is the upstream.
+    trust: Trust,
     /// Whether `LocalAddress` is replaced.
     pub(crate) local_address: bool,
     /// The base path where it has one of its own.
@@ -77,7 +81,15 @@ impl Upstream {
                 Some(_) => numbered.find(|name| taken(name).is_none()).unwrap_or(derived),
             }
         });
-        Some(Self { at, name, towards: towards?, local_address, base, previous, hosts })
+        let (towards, trust) = towards?;
+        Some(Self { at, name, towards, trust, local_address, base, previous, hosts })
+    }
+
+    /// Whether it is the same server, reached in the same way, wherever clients find it.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.towards.url == other.towards.url
+            && self.trust == other.trust
+            && self.local_address == other.local_address
     }
 }
 

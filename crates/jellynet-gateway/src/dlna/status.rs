@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use jellynet_admin::Part;
-use jellynet_ssdp::{LinkStatus, Rung, SsdpService};
+use jellynet_ssdp::{LinkStatus, Rung};
 use serde::Serialize;
 
 use super::Dlna;
@@ -92,25 +92,25 @@ impl Dlna {
     }
 
     /// Whether everybody who searches is answered; to serve, this is not needed.
-    pub(crate) fn part(&self) -> Part {
+    pub(crate) fn part(&self) -> Option<Part> {
         let (rung, links) = {
             let service = self.service();
-            let service = service.as_ref();
-            (service.map(SsdpService::rung), service.map(SsdpService::links).unwrap_or_default())
+            let service = service.as_ref()?;
+            (service.rung(), service.links())
         };
         let deaf =
             links.into_iter().find_map(|link| Some((link.interface, link.group, link.deaf?)));
-        match (rung, deaf) {
-            (Some(Rung::Shared), None) => Part::ready(NAME),
-            (Some(Rung::Shared), Some((interface, group, why))) => {
+        Some(match (rung, deaf) {
+            (Rung::Shared, None) => Part::ready(NAME),
+            (Rung::Shared, Some((interface, group, why))) => {
                 Part::waiting(NAME, format!("{group} on {interface}: {why}")).optional()
             }
-            (Some(rung), _) if is_registered(rung) => {
+            (rung, _) if is_registered(rung) => {
                 let helped = format!("{}; minissdpd answers the others", self.status());
                 Part::waiting(NAME, helped).optional()
             }
             _ => Part::waiting(NAME, self.status()).optional(),
-        }
+        })
     }
 }
 

@@ -11,6 +11,7 @@ use jellynet_test::netns::Namespace;
 use jellynet_test::peer;
 
 use crate::cert::{fingerprint, hex, issue};
+use crate::reload::reload;
 use crate::rig::{Folder, MediaServer, SOON, Server, ask, get, jellynet};
 
 /// Within this, a certificate file that changed is served.
@@ -91,8 +92,8 @@ fn plain_http_on_the_tls_port_is_sent_to_https() {
 }
 
 #[test]
-fn https_without_a_certificate_makes_one_and_says_so() {
-    let Some((host, _)) = host() else { return };
+fn https_without_a_certificate_makes_one_says_so_and_takes_the_first_that_comes() {
+    let Some((host, folder)) = host() else { return };
     let server = Server::start(&host, "[https]\nlisten = ['*:8920']\n");
     let output = server.process.output();
     assert!(output.contains("HTTPS has no certificate"), "{output}");
@@ -101,6 +102,15 @@ fn https_without_a_certificate_makes_one_and_says_so() {
     assert_eq!(get(&host, "127.0.0.1:8096", "/health").unwrap().status, 200);
     let made = server.folder.path().join("data");
     assert_eq!(shown(&host), fingerprint(&made, "self-signed.pem"));
+    let listen = "[https]\nlisten = ['*:8920']\n";
+    let first = identity(folder.path()) + listen;
+    let said = reload(&server, &first, "in force: identity[0].certificate");
+    assert!(!said.contains("restart"), "{said}");
+    assert_eq!(shown(&host), fingerprint(folder.path(), "tv.pem"));
+    // Behind the last one there is none.
+    let said = reload(&server, listen, "restart to apply");
+    assert!(said.contains("identity"), "{said}");
+    assert_eq!(shown(&host), fingerprint(folder.path(), "tv.pem"));
 }
 
 #[test]

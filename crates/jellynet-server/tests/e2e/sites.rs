@@ -2,7 +2,7 @@
 //! as itself.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Lines, Write};
 use std::net::{TcpStream, UdpSocket};
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use serde_json::Value;
 
 use crate::rig::{CHANGE, Folder, MediaServer, Network, SOON, Server, ask, get};
 
-const FILMS: &str = "f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1";
-const MUSIC: &str = "a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2";
+pub(crate) const FILMS: &str = "f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1";
+pub(crate) const MUSIC: &str = "a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2";
 const ADMIN: &str = "127.0.0.1:9096";
-const LAN: &str = "10.77.1.1:8096";
+pub(crate) const LAN: &str = "10.77.1.1:8096";
 
 /// The blocks of the guide's page: the very configurations that an operator copies.
 fn of_the_guide(title: &str) -> String {
@@ -33,7 +33,7 @@ fn both(on: &Namespace) {
 }
 
 /// Every server that answers a search, by its id, and its address.
-fn discover(from: &Namespace) -> BTreeMap<String, String> {
+pub(crate) fn discover(from: &Namespace) -> BTreeMap<String, String> {
     from.run(|| {
         let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
         socket.set_broadcast(true).unwrap();
@@ -56,6 +56,17 @@ fn found(films: &str, music: &str) -> BTreeMap<String, String> {
 
 /// Says a line through a tunnel at this path, and returns what comes back.
 fn tunnel(from: &Namespace, host: &str, path: &str) -> String {
+    let (mut stream, mut lines) = open_tunnel(from, host, path);
+    writeln!(stream, "hello").unwrap();
+    lines.next().unwrap().unwrap()
+}
+
+/// A tunnel, and the lines that come out of it.
+pub(crate) fn open_tunnel(
+    from: &Namespace,
+    host: &str,
+    path: &str,
+) -> (TcpStream, Lines<BufReader<TcpStream>>) {
     let mut stream = from.run(|| TcpStream::connect(LAN).unwrap());
     stream.set_read_timeout(Some(SOON)).unwrap();
     let fields = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
@@ -65,8 +76,7 @@ fn tunnel(from: &Namespace, host: &str, path: &str) -> String {
     let status = lines.next().unwrap().unwrap();
     assert!(status.contains(" 101 "), "{host}{path}: {status}");
     while !lines.next().unwrap().unwrap().is_empty() {}
-    writeln!(stream, "hello").unwrap();
-    lines.next().unwrap().unwrap()
+    (stream, lines)
 }
 
 /// `GET` of a path under a host name.
