@@ -11,17 +11,16 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
-use tokio::time::{Instant, Sleep};
-
 use self::framing::{Framing, FramingError, Step};
 use self::multiplexed::Multiplexed;
 use self::upload::UploadError;
 use crate::conn::Conn;
 use crate::counters::Gauge;
 use crate::exchange::BoxUpload;
+use crate::patience::Patience;
 use crate::pool::Pool;
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
 
 /// How much of a request's body is still read behind its response, and for how long.
 const LINGER_BYTES: usize = 256 * 1024;
@@ -111,7 +110,6 @@ pub(crate) struct Stream {
     pub(crate) keep_alive: bool,
     pub(crate) pool: Arc<Pool>,
     pub(crate) read_timeout: Duration,
-    pub(crate) patience: Patience,
 }
 
 impl ResponseBody {
@@ -277,12 +275,12 @@ impl Stream {
             let read = match conn.poll_fill(cx) {
                 Poll::Ready(read) => read,
                 Poll::Pending => {
-                    ready!(self.patience.poll(self.read_timeout, cx));
+                    ready!(conn.patience.poll(self.read_timeout, cx));
                     let after = self.read_timeout;
                     return Poll::Ready(Some(Err(BodyError::Timeout { after })));
                 }
             };
-            self.patience.rest();
+            conn.patience.rest();
             match read {
                 Ok(0) if matches!(self.framing, Framing::Close) => return Poll::Ready(None),
                 Ok(0) => return Poll::Ready(Some(Err(BodyError::Closed { source: None }))),
@@ -326,33 +324,4 @@ fn poll_upload(
     }
     *upload = None;
     Ok(())
-}
-
-/// A time-out that sets its timer once and moves it only when it fires.
-#[derive(Default)]
-pub(crate) struct Patience {
-    timer: Option<Pin<Box<Sleep>>>,
-    /// When the present silence began.
-    since: Option<Instant>,
-}
-
-impl Patience {
-    /// Ready when `limit` went by since the first poll after [`Self::rest`].
-    pub(crate) fn poll(&mut self, limit: Duration, cx: &mut Context<'_>) -> Poll<()> {
-        let since = *self.since.get_or_insert_with(Instant::now);
-        let timer =
-            self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(since + limit)));
-        loop {
-            ready!(timer.as_mut().poll(cx));
-            if timer.deadline() >= since + limit {
-                return Poll::Ready(());
-            }
-            timer.as_mut().reset(since + limit);
-        }
-    }
-
-    /// Something happened.
-    pub(crate) const fn rest(&mut self) {
-        self.since = None;
-    }
 }

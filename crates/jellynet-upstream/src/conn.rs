@@ -10,6 +10,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::client::TlsStream;
 
 use crate::counters::{Counter, Gauge};
+use crate::patience::Patience;
 
 /// First and largest size of a read: small exchanges stay small, bulk transfers pay for few calls.
 const MIN_READ: usize = 8 * 1024;
@@ -106,13 +107,21 @@ impl AsyncWrite for Io {
 pub(crate) struct Conn {
     pub(crate) io: Io,
     pub(crate) buffer: BytesMut,
+    /// With the other end, for whoever reads.
+    pub(crate) patience: Patience,
     read_size: usize,
     _open: Gauge,
 }
 
 impl Conn {
     pub(crate) fn new(io: Io, open: &Counter) -> Self {
-        Self { io, buffer: BytesMut::new(), read_size: MIN_READ, _open: open.enter() }
+        Self {
+            io,
+            buffer: BytesMut::new(),
+            patience: Patience::default(),
+            read_size: MIN_READ,
+            _open: open.enter(),
+        }
     }
 
     /// Reads once into the buffer; 0 is the end.
@@ -135,6 +144,7 @@ impl Conn {
     /// Gives back memory that only a bulk transfer needed.
     pub(crate) fn rest(&mut self) {
         self.read_size = MIN_READ;
+        self.patience.rest();
         if self.buffer.capacity() > MIN_READ {
             self.buffer = BytesMut::new();
         }

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use tokio::io::AsyncWrite;
-use tokio::time::{Instant, Sleep};
 
 use crate::body::upload::{Drive, UploadError, Waiting};
 use crate::conn::Conn;
 use crate::error::{ForwardError, ResponseError};
 use crate::head::decode::{ResponseHead, decode};
+use crate::patience::Patience;
 
 /// Most interim responses (1xx) before a final one.
 const MAX_INTERIM: usize = 32;
@@ -84,14 +84,13 @@ impl Exchange<'_> {
             began: false,
             write_error: None,
         };
-        let mut patience = std::pin::pin!(None::<Sleep>);
         let mut watch = Watch::default();
         let result = std::future::poll_fn(|cx| {
             if let Poll::Ready(result) = run.poll(conn, upload, cx) {
                 return Poll::Ready(result);
             }
             loop {
-                ready!(watch.poll(&mut run, upload.as_ref(), patience.as_mut(), cx))?;
+                ready!(watch.poll(&mut run, upload.as_ref(), &mut conn.patience, cx))?;
                 // Held back long enough: the body goes now.
                 if let Poll::Ready(result) = run.poll(conn, upload, cx) {
                     return Poll::Ready(result);
@@ -99,6 +98,7 @@ impl Exchange<'_> {
             }
         })
         .await;
+        conn.patience.rest();
         if run.uploaded {
             *upload = None;
         }
@@ -254,7 +254,7 @@ impl Watch {
         &mut self,
         run: &mut Run<'_, '_>,
         upload: Option<&BoxUpload>,
-        mut sleep: Pin<&mut Option<Sleep>>,
+        patience: &mut Patience,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), ForwardError>> {
         loop {
@@ -269,12 +269,9 @@ impl Watch {
             };
             if self.armed.is_none() {
                 self.armed = Some(state);
-                sleep.set(Some(tokio::time::sleep(limit)));
+                patience.rest();
             }
-            let Some(timer) = sleep.as_mut().as_pin_mut() else {
-                return Poll::Pending;
-            };
-            ready!(timer.poll(cx));
+            ready!(patience.poll(limit, cx));
             if run.hold {
                 run.hold = false;
                 self.armed = None;
@@ -283,9 +280,7 @@ impl Watch {
             // Enough went out since the timer was set: the wait begins anew.
             if self.moved_on(state, run.exchange, limit) {
                 self.armed = Some(state);
-                if let Some(timer) = sleep.as_mut().as_pin_mut() {
-                    timer.reset(Instant::now() + limit);
-                }
+                patience.rest();
                 continue;
             }
             return Poll::Ready(Err(match waiting {

@@ -80,6 +80,7 @@ mod health;
 mod local_address;
 mod multiplex;
 mod paths;
+mod patience;
 mod pool;
 mod routes;
 mod service;

@@ -13,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use crate::answer::answer;
 use crate::body::multiplexed::Multiplexed;
 use crate::body::upload::{Upload, UploadLength};
-use crate::body::{Patience, ResponseBody, Stream};
+use crate::body::{ResponseBody, Stream};
 use crate::config::UpstreamConfig;
 use crate::conn::Conn;
 use crate::connect::connect;
@@ -284,7 +284,6 @@ impl Upstream {
                     keep_alive: head.keep_alive,
                     pool: Arc::clone(&self.shared.pool),
                     read_timeout: self.shared.config.read_timeout,
-                    patience: Patience::default(),
                 };
                 ResponseBody::stream(stream, flight)
             }

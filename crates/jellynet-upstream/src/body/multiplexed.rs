@@ -9,9 +9,10 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
+use super::BodyError;
 use super::framing::may_trail;
-use super::{BodyError, Patience};
 use crate::counters::Gauge;
+use crate::patience::Patience;
 
 /// A body that is still on its way; dropping it resets its stream.
 pub(crate) struct Multiplexed {

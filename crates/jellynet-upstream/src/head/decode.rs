@@ -1,9 +1,11 @@
 //! The head of a response, read without guessing.
 
+use std::mem::MaybeUninit;
+
 use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 
-use super::hop::{has_token, is_hop_by_hop, nominated};
+use super::hop::{elements, is_option};
 use crate::body::framing::{Chunk, Framing};
 use crate::error::{HeadFault, ResponseError};
 
@@ -29,9 +31,10 @@ pub(crate) fn decode(
     method: &Method,
     upgrade: bool,
 ) -> Result<Option<ResponseHead>, ResponseError> {
-    let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
-    let mut response = httparse::Response::new(&mut fields);
-    let len = match response.parse(buffer) {
+    let mut fields = [const { MaybeUninit::uninit() }; MAX_FIELDS];
+    let mut response = httparse::Response::new(&mut []);
+    let parser = httparse::ParserConfig::default();
+    let len = match parser.parse_response_with_uninit_headers(&mut response, buffer, &mut fields) {
         Ok(httparse::Status::Complete(len)) if len <= MAX_HEAD => len,
         Ok(httparse::Status::Partial) if buffer.len() <= MAX_HEAD => return Ok(None),
         Ok(_) | Err(httparse::Error::TooManyHeaders) => {
@@ -46,16 +49,58 @@ pub(crate) fn decode(
         .ok_or(ResponseError::Head(HeadFault::Status))?;
     let is_1_1 = response.version == Some(1);
     let raw = buffer.get(..len).unwrap_or_default();
-    let headers = header_map(raw, response.headers)?;
+    let (headers, hop) = header_map(raw, response.headers)?;
     buffer.advance(len);
-    finish(status, headers, is_1_1, method, upgrade).map(Some)
+    finish(status, headers, hop, is_1_1, method, upgrade).map(Some)
+}
+
+/// What the fields say that end here (RFC 9110 § 7.6.1).
+#[derive(Debug, Default)]
+struct Hop {
+    close: bool,
+    keep_alive: bool,
+    /// Fields that `Connection` names besides its options.
+    nominated: Vec<HeaderName>,
+    /// How many lines of `Transfer-Encoding` there are, and whether the last is `chunked` alone.
+    codings: usize,
+    chunked: bool,
+    upgrade: Option<HeaderValue>,
+}
+
+impl Hop {
+    /// Reads a field of the connection; gives back what is none.
+    fn take(&mut self, name: &HeaderName, value: HeaderValue) -> Option<HeaderValue> {
+        match name.as_str() {
+            "connection" => {
+                for element in elements(value.as_bytes()) {
+                    self.close |= element.eq_ignore_ascii_case(b"close");
+                    self.keep_alive |= element.eq_ignore_ascii_case(b"keep-alive");
+                    if !is_option(element) {
+                        self.nominated.extend(HeaderName::from_bytes(element));
+                    }
+                }
+            }
+            "transfer-encoding" => {
+                self.codings += 1;
+                self.chunked = value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked");
+            }
+            "upgrade" => self.upgrade = self.upgrade.take().or(Some(value)),
+            "te" | "keep-alive" | "proxy-connection" => {}
+            _ => return Some(value),
+        }
+        None
+    }
 }
 
 /// Makes the map on one copy of the head, so that the read buffer stays reusable.
-fn header_map(raw: &[u8], fields: &[httparse::Header<'_>]) -> Result<HeaderMap, ResponseError> {
+fn header_map(
+    raw: &[u8],
+    fields: &[httparse::Header<'_>],
+) -> Result<(HeaderMap, Hop), ResponseError> {
     let shared = Bytes::copy_from_slice(raw);
     let start = raw.as_ptr().addr();
     let mut map = HeaderMap::with_capacity(fields.len());
+    let mut hop = Hop::default();
     for field in fields {
         let name = HeaderName::from_bytes(field.name.as_bytes())
             .map_err(|_| ResponseError::Head(HeadFault::Name))?;
@@ -67,31 +112,31 @@ fn header_map(raw: &[u8], fields: &[httparse::Header<'_>]) -> Result<HeaderMap, 
             HeaderValue::from_maybe_shared(shared.slice(at..at + field.value.len()))
         };
         let value = value.map_err(|_| ResponseError::Head(HeadFault::Value))?;
-        map.append(name, value);
+        if let Some(value) = hop.take(&name, value) {
+            map.append(name, value);
+        }
     }
-    Ok(map)
+    for name in &hop.nominated {
+        // A length that framed the message stays true of it.
+        if *name != header::CONTENT_LENGTH {
+            map.remove(name);
+        }
+    }
+    Ok((map, hop))
 }
 
 fn finish(
     status: StatusCode,
     mut headers: HeaderMap,
+    hop: Hop,
     is_1_1: bool,
     method: &Method,
     upgrade: bool,
 ) -> Result<ResponseHead, ResponseError> {
-    let close = has_token(&headers, &header::CONNECTION, "close");
-    let open = has_token(&headers, &header::CONNECTION, "keep-alive");
     let length = content_length(&mut headers)?;
-    let coded = headers.contains_key(header::TRANSFER_ENCODING);
-    if coded {
-        let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
-        let only_chunked = codings
-            .next()
-            .is_some_and(|value| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"))
-            && codings.next().is_none();
-        if !only_chunked || length.is_some() || !is_1_1 {
-            return Err(ResponseError::TransferEncoding);
-        }
+    let coded = hop.codings > 0;
+    if coded && (hop.codings > 1 || !hop.chunked || length.is_some() || !is_1_1) {
+        return Err(ResponseError::TransferEncoding);
     }
     if status == StatusCode::SWITCHING_PROTOCOLS && !upgrade {
         return Err(ResponseError::UnaskedUpgrade);
@@ -102,12 +147,22 @@ fn finish(
         Some(length) => Framing::Length(length),
         None => Framing::Close,
     };
-    if status == StatusCode::NO_CONTENT {
+    match status {
+        StatusCode::SWITCHING_PROTOCOLS => {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+            headers.extend(hop.upgrade.map(|protocol| (header::UPGRADE, protocol)));
+        }
+        // RFC 9110 § 15.5.22: 426 tells which protocol.
+        StatusCode::UPGRADE_REQUIRED => {
+            headers.extend(hop.upgrade.map(|protocol| (header::UPGRADE, protocol)));
+        }
         // RFC 9110 § 8.6: must not be sent with 204.
-        headers.remove(header::CONTENT_LENGTH);
+        StatusCode::NO_CONTENT => {
+            headers.remove(header::CONTENT_LENGTH);
+        }
+        _ => {}
     }
-    strip_hop_by_hop(&mut headers, status);
-    let keep_alive = !matches!(framing, Framing::Close) && !close && (is_1_1 || open);
+    let keep_alive = !matches!(framing, Framing::Close) && !hop.close && (is_1_1 || hop.keep_alive);
     Ok(ResponseHead { status, headers, framing, keep_alive })
 }
 
@@ -144,38 +199,6 @@ fn content_length(headers: &mut HeaderMap) -> Result<Option<u64>, ResponseError>
 fn number(digits: &[u8]) -> Option<u64> {
     let plain = digits.iter().all(u8::is_ascii_digit);
     std::str::from_utf8(digits).ok().filter(|_| plain)?.parse().ok()
-}
-
-fn strip_hop_by_hop(headers: &mut HeaderMap, status: StatusCode) {
-    if headers.contains_key(header::CONNECTION) {
-        for name in nominated(headers) {
-            // A length that framed the message stays true of it.
-            if name != header::CONTENT_LENGTH {
-                headers.remove(name);
-            }
-        }
-    }
-    let switching = status == StatusCode::SWITCHING_PROTOCOLS;
-    let upgrade = headers.get(header::UPGRADE).cloned();
-    for name in [
-        header::CONNECTION,
-        header::TRANSFER_ENCODING,
-        header::UPGRADE,
-        header::TE,
-        HeaderName::from_static("keep-alive"),
-        HeaderName::from_static("proxy-connection"),
-    ] {
-        debug_assert!(is_hop_by_hop(&name), "the list says the same");
-        headers.remove(name);
-    }
-    if switching {
-        let connection = HeaderValue::from_static("upgrade");
-        headers.insert(header::CONNECTION, connection);
-        headers.extend(upgrade.map(|protocol| (header::UPGRADE, protocol)));
-    } else if status == StatusCode::UPGRADE_REQUIRED {
-        // RFC 9110 § 15.5.22: 426 tells which protocol.
-        headers.extend(upgrade.map(|protocol| (header::UPGRADE, protocol)));
-    }
 }
 
 #[cfg(test)]

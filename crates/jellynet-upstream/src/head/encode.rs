@@ -1,5 +1,7 @@
 //! The head of a request, as the upstream gets it.
 
+use std::net::IpAddr;
+
 use bytes::{BufMut, BytesMut};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, header};
@@ -40,7 +42,11 @@ pub(crate) fn encode(
     out.put_u8(b' ');
     put_target(out, parts, config)?;
     put(out, " HTTP/1.1\r\n");
-    put_host(out, parts, config)?;
+    let host = match host_of(parts) {
+        Err(error) if matches!(config.host, HostPolicy::Preserve) => return Err(error),
+        named => named.unwrap_or_default(),
+    };
+    put_host(out, host, config);
 
     let dropped = nominated(&parts.headers);
     for (name, value) in &parts.headers {
@@ -56,7 +62,7 @@ pub(crate) fn encode(
     if !dropped.contains(&header::COOKIE) {
         put_cookies(out, parts);
     }
-    put_facts(out, parts);
+    put_facts(out, parts, host);
     put_connection(out, parts, options);
     put_length(out, parts, options.length);
     put(out, "\r\n");
@@ -121,14 +127,10 @@ fn has_dots(path: &str) -> bool {
     bytes.windows(2).any(|pair| pair == b"..") || bytes.windows(3).any(encoded)
 }
 
-fn put_host(
-    out: &mut BytesMut,
-    parts: &Parts,
-    config: &UpstreamConfig,
-) -> Result<(), ForwardError> {
+fn put_host(out: &mut BytesMut, asked: Option<&[u8]>, config: &UpstreamConfig) {
     put(out, "host: ");
     match &config.host {
-        HostPolicy::Preserve => match host_of(parts)? {
+        HostPolicy::Preserve => match asked {
             Some(host) => out.extend_from_slice(host),
             None => put(out, config.url.authority()),
         },
@@ -136,7 +138,6 @@ fn put_host(
         HostPolicy::Fixed(host) => out.extend_from_slice(host.as_bytes()),
     }
     put(out, "\r\n");
-    Ok(())
 }
 
 /// The host that the client asked: of the target (HTTP/2, or a layer that knows it), else of the
@@ -173,22 +174,40 @@ fn reads_as(name: &str, prefix: &str) -> bool {
 }
 
 /// Who the client is and what it asked, from the extensions and the target of the request.
-fn put_facts(out: &mut BytesMut, parts: &Parts) {
+fn put_facts(out: &mut BytesMut, parts: &Parts, asked: Option<&[u8]>) {
     let client = parts.extensions.get::<ClientAddr>().map(|client| client.ip);
     let peer = || parts.extensions.get::<PeerAddr>().and_then(|peer| peer.ip());
     if let Some(ip) = client.or_else(peer) {
-        use std::fmt::Write as _;
-        // Writing to memory does not fail.
-        let _ = write!(out, "x-forwarded-for: {ip}\r\n");
+        put(out, "x-forwarded-for: ");
+        put_ip(out, ip);
+        put(out, "\r\n");
     }
     let scheme = parts.uri.scheme_str().unwrap_or("http");
     put(out, "x-forwarded-proto: ");
     put(out, scheme);
     put(out, "\r\n");
-    if let Ok(Some(host)) = host_of(parts) {
+    if let Some(host) = asked {
         put(out, "x-forwarded-host: ");
         out.extend_from_slice(host);
         put(out, "\r\n");
+    }
+}
+
+/// Each request has one: an IPv4 address takes a tenth of what the formatter takes for it.
+fn put_ip(out: &mut BytesMut, ip: IpAddr) {
+    let IpAddr::V4(ip) = ip else {
+        use std::fmt::Write as _;
+        // Writing to memory does not fail.
+        let _ = write!(out, "{ip}");
+        return;
+    };
+    for (at, octet) in ip.octets().into_iter().enumerate() {
+        if at > 0 {
+            out.put_u8(b'.');
+        }
+        let digits = [octet / 100, octet / 10 % 10, octet % 10].map(|digit| b'0' + digit);
+        let leading = usize::from(octet < 100) + usize::from(octet < 10);
+        out.extend_from_slice(digits.get(leading..).unwrap_or_default());
     }
 }
 
@@ -224,6 +243,17 @@ fn put_length(out: &mut BytesMut, parts: &Parts, length: RequestLength) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_are_written_as_the_standard_library_does() {
+        let octets = (0..=255).map(|octet| IpAddr::from([octet, 255 - octet, octet / 2, 0]));
+        let others = ["::", "2001:db8::1", "fe80::1"].map(|ip| ip.parse().unwrap());
+        for ip in octets.chain(others) {
+            let mut out = BytesMut::new();
+            put_ip(&mut out, ip);
+            assert_eq!(out, ip.to_string());
+        }
+    }
 
     #[test]
     fn underscores_do_not_smuggle_a_forwarding_header_through() {

@@ -15,27 +15,30 @@ pub(crate) fn is_hop_by_hop(name: &HeaderName) -> bool {
 pub(crate) fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
     let mut names = Vec::new();
     for token in tokens(headers, &header::CONNECTION) {
-        let is_option = [&b"close"[..], b"keep-alive", b"upgrade", b"te"]
-            .iter()
-            .any(|option| token.eq_ignore_ascii_case(option));
-        if !is_option && let Ok(name) = HeaderName::from_bytes(token) {
+        if !is_option(token)
+            && let Ok(name) = HeaderName::from_bytes(token)
+        {
             names.push(name);
         }
     }
     names
 }
 
-/// The comma-separated elements of all lines of a field.
-pub(crate) fn tokens<'h>(
-    headers: &'h HeaderMap,
-    name: &HeaderName,
-) -> impl Iterator<Item = &'h [u8]> {
-    headers
-        .get_all(name)
+/// Whether an element of `Connection` is a word for itself, and no field's name.
+pub(crate) fn is_option(element: &[u8]) -> bool {
+    [&b"close"[..], b"keep-alive", b"upgrade", b"te"]
         .iter()
-        .flat_map(|value| value.as_bytes().split(|&byte| byte == b','))
-        .map(<[u8]>::trim_ascii)
-        .filter(|token| !token.is_empty())
+        .any(|option| element.eq_ignore_ascii_case(option))
+}
+
+/// The comma-separated elements of a line.
+pub(crate) fn elements(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    line.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|element| !element.is_empty())
+}
+
+/// The same of all lines of a field.
+fn tokens<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'h [u8]> {
+    headers.get_all(name).iter().flat_map(|value| elements(value.as_bytes()))
 }
 
 /// Whether one element of a field is this word.
