@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -50,19 +51,36 @@ pub(crate) fn server(config: &Config) -> HttpServer {
 impl Accept {
     pub(crate) async fn run(self, mut listeners: Listeners) {
         while let Some(connection) = listeners.accept().await {
-            let accept = self.clone();
-            tokio::spawn(async move {
-                let peer = connection.peer_addr();
-                if let Err(error) = accept.serve(connection).await {
-                    let error: &dyn Error = &*error;
-                    tracing::debug!(%peer, error, "close a connection");
-                }
-            });
+            self.start(connection);
         }
     }
 
-    /// Boxes what only some connections need: the task of a plain one, of which thousands may be
-    /// idle, has no room for it.
+    /// Serves a connection in a task of its own. The task of a plain one, of which thousands may be
+    /// idle, holds nothing but what serves it.
+    fn start(&self, connection: Connection) {
+        let peer = connection.peer_addr();
+        let close = move |error: &(dyn Error + 'static)| tracing::debug!(%peer, error, "close a connection");
+        let version = self.live.version();
+        let facts = connection.facts();
+        let is_https = facts.name() == HTTPS;
+        if facts.name() == ADMIN || version.preamble || (is_https && self.tls.is_some()) {
+            let accept = self.clone();
+            tokio::spawn(async move {
+                if let Err(error) = accept.serve(connection).await {
+                    close(&*error);
+                }
+            });
+        } else {
+            let serving = version.server.serve(connection, self.live.service(is_https));
+            tokio::spawn(serving.map(move |served| {
+                if let Err(error) = served {
+                    close(&error);
+                }
+            }));
+        }
+    }
+
+    /// Boxes what only some connections need.
     async fn serve(self, connection: Connection) -> Result<(), Failed> {
         let facts = connection.facts();
         let version = self.live.version();

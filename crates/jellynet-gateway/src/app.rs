@@ -1,6 +1,7 @@
 //! What answers behind all layers: the upstream, a directory, or the welcome page.
 
 use std::convert::Infallible;
+use std::future::ready;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -41,20 +42,6 @@ impl Content {
         Self::Directory(
             ServeDir::new(path).precompressed_br().precompressed_gzip().precompressed_zstd(),
         )
-    }
-
-    async fn answer(self, request: Request<Incoming>) -> Response<Body> {
-        match self {
-            Self::Gateway(upstream) => {
-                upstream.forward(request).await.map(|inner| Body::Upstream { inner })
-            }
-            _ if is_health(&request) => health(),
-            Self::Directory(directory) => {
-                let Ok(response) = directory.oneshot(request).await;
-                response.map(|inner| Body::File { inner })
-            }
-            Self::Welcome(welcome) => welcome.answer(&request).map(|inner| Body::Full { inner }),
-        }
     }
 }
 
@@ -105,7 +92,7 @@ impl Service<Request<Incoming>> for App {
 
     fn call(&mut self, request: Request<Incoming>) -> Self::Future {
         if let Some(admin) = self.metrics.as_ref().filter(|_| request.uri().path() == "/metrics") {
-            return Box::pin(std::future::ready(Ok(metrics(admin, &request))));
+            return Box::pin(ready(Ok(metrics(admin, &request))));
         }
         if let (Some(tuner), Some(rest)) = (&self.tuner, tuner_path(request.uri().path())) {
             let query = request.uri().query().map_or(String::new(), |query| format!("?{query}"));
@@ -120,8 +107,20 @@ impl Service<Request<Incoming>> for App {
                 Ok(response.map(|inner| Body::Tuner { inner }))
             });
         }
-        let content = self.content.clone();
-        Box::pin(async move { Ok(content.answer(request).await) })
+        match self.content.clone() {
+            Content::Gateway(upstream) => Box::pin(async move {
+                Ok(upstream.forward(request).await.map(|inner| Body::Upstream { inner }))
+            }),
+            _ if is_health(&request) => Box::pin(ready(Ok(health()))),
+            Content::Directory(directory) => Box::pin(async move {
+                let response = directory.oneshot(request).await?;
+                Ok(response.map(|inner| Body::File { inner }))
+            }),
+            Content::Welcome(welcome) => {
+                let response = welcome.answer(&request).map(|inner| Body::Full { inner });
+                Box::pin(ready(Ok(response)))
+            }
+        }
     }
 }
 

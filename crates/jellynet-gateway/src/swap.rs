@@ -40,9 +40,7 @@ impl Live {
 
     /// What answers on the connections of one listener.
     pub(crate) fn service(&self, https: bool) -> Current {
-        let seen = self.version();
-        let stack = seen.stack(https).clone();
-        Current { live: self.clone(), https, seen, stack }
+        Current { live: self.clone(), https }
     }
 }
 
@@ -57,8 +55,6 @@ impl Version {
 pub(crate) struct Current {
     live: Live,
     https: bool,
-    seen: Arc<Version>,
-    stack: Stack,
 }
 
 impl Service<Request<Incoming>> for Current {
@@ -66,18 +62,13 @@ impl Service<Request<Incoming>> for Current {
     type Error = Infallible;
     type Future = <Stack as Service<Request<Incoming>>>::Future;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.stack.poll_ready(cx)
+    /// Every layer of ours is ready at once, so that none need be asked.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<Incoming>) -> Self::Future {
-        let now = self.live.0.load();
-        if !Arc::ptr_eq(&now, &self.seen) {
-            // Every layer of ours is ready at once, so that a new stack need not be asked.
-            self.stack = now.stack(self.https).clone();
-            self.seen = Arc::clone(&now);
-        }
-        drop(now);
-        self.stack.call(request)
+        let mut stack = self.live.0.load().stack(self.https).clone();
+        stack.call(request)
     }
 }
