@@ -143,9 +143,10 @@ impl Conn {
 
     /// Gives back memory that only a bulk transfer needed.
     pub(crate) fn rest(&mut self) {
-        self.read_size = MIN_READ;
         self.patience.rest();
-        if self.buffer.capacity() > MIN_READ {
+        // The capacity of an empty buffer says nothing about the memory that it keeps.
+        if self.read_size > MIN_READ {
+            self.read_size = MIN_READ;
             self.buffer = BytesMut::new();
         }
     }
