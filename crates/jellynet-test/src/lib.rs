@@ -18,6 +18,7 @@
 //! | [`hostile`] | strategies for bytes that nobody should send |
 //! | [`netns`] | real network namespaces with veth links |
 //! | [`peer`] | real programs: found, started, listened to, ended |
+//! | [`seeds`] | the targets of cargo-fuzz, without cargo-fuzz |
 //! | [`allocations`] | what a piece of code allocates |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -35,6 +36,7 @@ pub mod hostile;
 pub mod laws;
 pub mod netns;
 pub mod peer;
+pub mod seeds;
 pub mod wire;
 
 pub use allocation_counter::AllocationInfo;

@@ -1,4 +1,4 @@
-//! What the fuzz targets read with; there under `--cfg fuzzing` only.
+//! What the fuzz targets read with; there with the feature `fuzzing` only.
 
 use bytes::BytesMut;
 use http::{HeaderMap, Method};

@@ -72,7 +72,7 @@ mod connect;
 mod counters;
 mod error;
 mod exchange;
-#[cfg(fuzzing)]
+#[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
 mod head;

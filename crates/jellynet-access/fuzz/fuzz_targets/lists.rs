@@ -1,7 +1,7 @@
 //! Any lists of an operator: no panic, bad entries are named, and nobody comes in whom an allow
 //! list does not name.
 
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -1,6 +1,6 @@
 //! Any base path, any earlier one, any target: no panic, and no redirect leaves the server.
 
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use jellynet_base_url::{BasePath, PathMap, RequestClass, Route, Router};
 use libfuzzer_sys::fuzz_target;

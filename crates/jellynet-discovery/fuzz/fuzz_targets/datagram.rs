@@ -1,7 +1,7 @@
 //! Any datagram to both sides: no panic, answers that are answers and short, no answer to an
 //! answer.
 
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use std::net::SocketAddr;
 use std::time::Instant;

@@ -1,6 +1,6 @@
 //! Any bytes as the lines of `Forwarded`, split at line ends.
 
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use jellynet_forwarded::{Connection, Family, KnownProxies, Rules};
 use jellynet_netif::PeerAddr;

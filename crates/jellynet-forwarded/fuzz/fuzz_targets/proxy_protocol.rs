@@ -1,6 +1,6 @@
 //! Any bytes as the start of a connection.
 
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use jellynet_forwarded::proxy_protocol::{MAX_LENGTH, Parsed, parse};
 use libfuzzer_sys::fuzz_target;

@@ -1,6 +1,6 @@
 //! Any bytes as the lines of `X-Forwarded-*`, split at line ends.
 
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use std::str;
 

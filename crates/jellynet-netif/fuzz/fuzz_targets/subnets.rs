@@ -1,6 +1,6 @@
 //! Any list of subnets: no panic, every bad entry is named, and what is printed is read again.
 
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use jellynet_netif::SubnetSet;
 use libfuzzer_sys::fuzz_target;

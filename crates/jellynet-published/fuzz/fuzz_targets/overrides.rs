@@ -1,6 +1,6 @@
 //! Any published URLs: no panic, bad entries are named, and what is announced is a URL.
 
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use jellynet_netif::{Interface, InterfaceTable};
 use jellynet_published::{Ask, Listener, Published, PublishedConfig, PublishedConfigError};

@@ -1,6 +1,6 @@
 //! Any configuration file and environment: no panic, and every problem says where it stands.
 
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use std::convert::Infallible;
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! The description of a stranger: no panic, and every text is short and fit for a terminal.
 
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use jellynet_ssdp::Uuid;
 use jellynet_ssdp::description::{Description, Summary};

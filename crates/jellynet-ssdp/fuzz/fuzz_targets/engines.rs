@@ -2,7 +2,7 @@
 //!
 //! The first two bytes of each step say what happens; datagrams have their length before them.
 
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};

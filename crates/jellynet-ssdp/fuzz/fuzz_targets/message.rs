@@ -1,6 +1,6 @@
 //! The parser: any bytes are a message or an error, and a message can be written and read again.
 
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use jellynet_ssdp::message::Message;
 use libfuzzer_sys::fuzz_target;

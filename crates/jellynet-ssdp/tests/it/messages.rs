@@ -110,7 +110,7 @@ fn what_broke_others_is_answered_with_silence_and_the_next_search_is_answered() 
 
 #[test]
 fn the_fuzz_seeds_are_the_malformed_list() {
-    let seeds = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds");
+    let seeds = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/message");
     if std::env::var_os("JELLYNET_WRITE_SEEDS").is_some() {
         for (why, bytes) in malformed() {
             std::fs::write(seeds.join(why.replace(' ', "-")), bytes).unwrap();

@@ -1,6 +1,6 @@
 //! Any bytes as the inside of the outermost element, of indefinite and of definite length.
 
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use jellynet_tls::{Loader, Timestamp};
 use libfuzzer_sys::fuzz_target;

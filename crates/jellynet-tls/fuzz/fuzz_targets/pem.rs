@@ -1,6 +1,6 @@
 //! Any bytes behind a PEM section, so that the text is always taken for PEM.
 
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use jellynet_tls::{Loader, Timestamp};
 use libfuzzer_sys::fuzz_target;

@@ -1,6 +1,6 @@
 //! Any bytes as a PKCS#12 file, with few rounds allowed so that each run is short.
 
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use jellynet_tls::{Limits, Loader, Timestamp};
 use libfuzzer_sys::fuzz_target;

@@ -1,6 +1,6 @@
 //! Hostile streams: nothing panics, batches are whole packets, and the account adds up.
 
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};

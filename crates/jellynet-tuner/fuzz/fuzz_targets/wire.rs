@@ -1,6 +1,6 @@
 //! Hostile packets: nothing panics, and what is read can be written and read again.
 
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use jellynet_tuner::wire::{
     DiscoverReply, DiscoverRequest, Frame, FrameDecoder, GetSetReply, GetSetRequest, PacketType,

@@ -2,7 +2,7 @@
 //!
 //! The first byte says how long a piece is.
 
-#![no_main]
+#![cfg_attr(fuzzing, no_main)]
 
 use jellynet_upstream::fuzzing::read_response;
 use libfuzzer_sys::fuzz_target;
