@@ -18,6 +18,10 @@ impl IdentityStore {
 
     /// Watches the files until it is dropped, and hands every event to `on_event`.
     ///
+    /// What has changed is served when two looks found the same: after `interval` and 200 ms at
+    /// most, and the time that reading takes. Looking again and again, rather than being told by
+    /// the kernel, also finds what changes on a network share or behind a bind mount.
+    ///
     /// # Cancel safety
     ///
     /// Dropping it loses nothing but a reload that has begun, which the next one repeats.

@@ -121,6 +121,69 @@ fn watch_while(store: &IdentityStore, action: impl FnOnce()) -> Event {
     event
 }
 
+/// How long a change takes to be served, by the watcher's clock: files and threads are real, and
+/// time stands still while they work. `changes` are moments after the start, each with what to do.
+fn time_to_be_served(store: &IdentityStore, changes: Vec<(u64, impl FnOnce())>) -> Duration {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let start = tokio::time::Instant::now();
+        let (send, mut receive) = tokio::sync::mpsc::unbounded_channel();
+        tokio::spawn(store.clone().watch(IdentityStore::WATCH_INTERVAL, move |event| {
+            let _ = send.send((tokio::time::Instant::now(), event));
+        }));
+        let mut last = start;
+        for (at, change) in changes {
+            last = start + Duration::from_millis(at);
+            tokio::time::sleep_until(last).await;
+            change();
+        }
+        loop {
+            let (at, event) = receive.recv().await.unwrap();
+            if matches!(event, Event::Replaced { .. }) {
+                return at - last;
+            }
+        }
+    })
+}
+
+#[test]
+fn a_change_is_served_after_a_look_and_a_second_one() {
+    // What is left of the two seconds that are promised is for the reading itself.
+    let most = Duration::from_millis(1200);
+    let folder = folder("store-time");
+    let export = |identity: &Identity, output| {
+        identity.export(output, loader().provider()).unwrap().to_vec()
+    };
+    let (certificate, key) = (folder.join("tls.crt"), folder.join("tls.key"));
+    let (old, new) = (identity("old.test"), identity("new.test"));
+    for (why, key_at, certificate_at) in [
+        ("at once, right after a look", 1001, 1001),
+        ("at once, between two", 2500, 2500),
+        ("at once, right before a look", 1999, 1999),
+        ("in halves, on both sides of a look", 1999, 2001),
+        ("in halves, the second while the first settles", 1999, 2199),
+        ("in halves, the second when the first has failed", 1999, 2201),
+        ("in halves, far apart", 1100, 4300),
+    ] {
+        fs::write(&certificate, export(&old, Output::PemCertificates)).unwrap();
+        fs::write(&key, export(&old, Output::PemKey)).unwrap();
+        let store = store();
+        store.add("main", Source::new(&certificate).with_key(&key), now()).unwrap();
+        let halves = [
+            (key_at, &key, export(&new, Output::PemKey)),
+            (certificate_at, &certificate, export(&new, Output::PemCertificates)),
+        ];
+        let changes = halves.map(|(at, path, bytes)| (at, move || fs::write(path, bytes).unwrap()));
+        let took = time_to_be_served(&store, changes.into());
+        assert!(took <= most, "{why}: {took:?}");
+        assert_eq!(served(&store), new.fingerprint(), "{why}");
+    }
+}
+
 #[test]
 fn the_folder_of_certbot_is_followed_through_its_links() {
     let folder = folder("store-certbot");
