@@ -16,10 +16,9 @@ fuzz_target!(|text: &str| {
     assert_eq!(base.as_str().parse::<BasePath>().as_ref(), Ok(&base));
     let router = Router::new(base.clone()).with_previous([previous.clone()]);
     for class in [RequestClass::Navigation, RequestClass::Other] {
-        for route in [
-            router.route(class, target),
-            router.route_stripped(class, target, base.as_str()),
-        ] {
+        for route in
+            [router.route(class, target), router.route_stripped(class, target, base.as_str())]
+        {
             match route {
                 Route::Redirect { location, .. } => {
                     assert_eq!(class, RequestClass::Navigation);

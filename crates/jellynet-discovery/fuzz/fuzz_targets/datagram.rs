@@ -27,9 +27,8 @@ fuzz_target!(|payload: &[u8]| {
     let table = InterfaceTable::new([Interface::loopback(1), eth0]);
 
     let name = String::from_utf8_lossy(payload).into_owned();
-    let identity = Identity::new(ServerId::from_bytes([7; 16]), name, |asker| {
-        Some(asker.http(8096))
-    });
+    let identity =
+        Identity::new(ServerId::from_bytes([7; 16]), name, |asker| Some(asker.http(8096)));
     let mut responder = Responder::new(ResponderConfig::default()).with_identity(identity);
     responder.handle_interfaces(now, &table);
     for question in [payload, b"who is JellyfinServer?"] {
@@ -47,8 +46,5 @@ fuzz_target!(|payload: &[u8]| {
     while seeker.poll_transmit().is_some() {}
     seeker.handle_datagram(now, datagram(payload));
     assert_eq!(seeker.poll_transmit(), None);
-    assert_eq!(
-        seeker.poll_event().is_some(),
-        Answer::decode(payload).is_ok()
-    );
+    assert_eq!(seeker.poll_event().is_some(), Answer::decode(payload).is_ok());
 });

@@ -6,44 +6,44 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-#[path = "../../../jellynet-access/fuzz/fuzz_targets/lists.rs"]
-mod lists;
-#[path = "../../../jellynet-base-url/fuzz/fuzz_targets/route.rs"]
-mod route;
+#[path = "../../../jellynet-tls/fuzz/fuzz_targets/ber.rs"]
+mod ber;
+#[path = "../../../jellynet-upstream/fuzz/fuzz_targets/chunked.rs"]
+mod chunked;
 #[path = "../../../jellynet-discovery/fuzz/fuzz_targets/datagram.rs"]
 mod datagram;
-#[path = "../../../jellynet-forwarded/fuzz/fuzz_targets/forwarded.rs"]
-mod forwarded;
-#[path = "../../../jellynet-forwarded/fuzz/fuzz_targets/proxy_protocol.rs"]
-mod proxy_protocol;
-#[path = "../../../jellynet-forwarded/fuzz/fuzz_targets/x_forwarded_for.rs"]
-mod x_forwarded_for;
-#[path = "../../../jellynet-netif/fuzz/fuzz_targets/subnets.rs"]
-mod subnets;
-#[path = "../../../jellynet-published/fuzz/fuzz_targets/overrides.rs"]
-mod overrides;
-#[path = "../../../jellynet-settings/fuzz/fuzz_targets/toml.rs"]
-mod toml;
 #[path = "../../../jellynet-ssdp/fuzz/fuzz_targets/description.rs"]
 mod description;
 #[path = "../../../jellynet-ssdp/fuzz/fuzz_targets/engines.rs"]
 mod engines;
+#[path = "../../../jellynet-forwarded/fuzz/fuzz_targets/forwarded.rs"]
+mod forwarded;
+#[path = "../../../jellynet-access/fuzz/fuzz_targets/lists.rs"]
+mod lists;
 #[path = "../../../jellynet-ssdp/fuzz/fuzz_targets/message.rs"]
 mod message;
-#[path = "../../../jellynet-tls/fuzz/fuzz_targets/ber.rs"]
-mod ber;
+#[path = "../../../jellynet-published/fuzz/fuzz_targets/overrides.rs"]
+mod overrides;
 #[path = "../../../jellynet-tls/fuzz/fuzz_targets/pem.rs"]
 mod pem;
 #[path = "../../../jellynet-tls/fuzz/fuzz_targets/pkcs12.rs"]
 mod pkcs12;
+#[path = "../../../jellynet-forwarded/fuzz/fuzz_targets/proxy_protocol.rs"]
+mod proxy_protocol;
+#[path = "../../../jellynet-upstream/fuzz/fuzz_targets/response.rs"]
+mod response;
+#[path = "../../../jellynet-base-url/fuzz/fuzz_targets/route.rs"]
+mod route;
+#[path = "../../../jellynet-netif/fuzz/fuzz_targets/subnets.rs"]
+mod subnets;
+#[path = "../../../jellynet-settings/fuzz/fuzz_targets/toml.rs"]
+mod toml;
 #[path = "../../../jellynet-tuner/fuzz/fuzz_targets/ts.rs"]
 mod ts;
 #[path = "../../../jellynet-tuner/fuzz/fuzz_targets/wire.rs"]
 mod wire;
-#[path = "../../../jellynet-upstream/fuzz/fuzz_targets/chunked.rs"]
-mod chunked;
-#[path = "../../../jellynet-upstream/fuzz/fuzz_targets/response.rs"]
-mod response;
+#[path = "../../../jellynet-forwarded/fuzz/fuzz_targets/x_forwarded_for.rs"]
+mod x_forwarded_for;
 
 type Target = fn(&[u8]);
 
@@ -96,8 +96,10 @@ fn listed(folder: &str) -> BTreeSet<(String, String)> {
 
 #[test]
 fn no_target_is_forgotten() {
-    let here: BTreeSet<_> =
-        TARGETS.iter().map(|(name, target, _)| ((*name).to_owned(), (*target).to_owned())).collect();
+    let here: BTreeSet<_> = TARGETS
+        .iter()
+        .map(|(name, target, _)| ((*name).to_owned(), (*target).to_owned()))
+        .collect();
     assert_eq!(here, listed("fuzz_targets"));
     assert_eq!(here, listed("seeds"));
     let page = fs::read_to_string(root().join("docs/FUZZING.md")).unwrap();

@@ -16,10 +16,7 @@ fuzz_target!(|bytes: &[u8]| {
         while let Ok(Some(_)) = decoder.next_frame() {}
     }
     for kind in 2..=5 {
-        let frame = Frame {
-            kind: PacketType(kind),
-            payload: bytes.to_vec().into(),
-        };
+        let frame = Frame { kind: PacketType(kind), payload: bytes.to_vec().into() };
         if let Ok(request) = GetSetRequest::decode(&frame)
             && let Ok(packet) = request.encode()
         {
