@@ -97,6 +97,8 @@ fn a_phone_trusts_the_local_ca_once_and_for_all() {
         let answer = get(&phone, &place, &format!("/.well-known/jellynet/ca.{kind}")).unwrap();
         assert_eq!((answer.status, answer.header("content-type")), (200, Some(media_type)));
     }
+    let profile = get(&phone, &place, "/.well-known/jellynet/ca.mobileconfig").unwrap().body;
+    assert_eq!(read_as_apple(own.path(), &profile), digest.replace(':', "").to_lowercase());
     let key = get(&phone, &place, "/.well-known/jellynet/ca.key").unwrap();
     assert_ne!(key.status, 200, "{}", key.body);
     run(&home, at, &data, page.block("export"));
@@ -118,4 +120,24 @@ fn a_phone_trusts_the_local_ca_once_and_for_all() {
     peer::wait_until("a certificate for the new address", crate::rig::SOON, || {
         phone.run(|| curl.output().unwrap()).status.success()
     });
+}
+
+/// The digest of the root in a configuration profile, that libplist and Python read as what Apple
+/// describes.
+fn read_as_apple(folder: &Path, profile: &str) -> String {
+    let file = folder.join("ca.mobileconfig");
+    fs::write(&file, profile).unwrap();
+    if let Some(plistutil) = peer::find_with("plistutil", &["--version"]) {
+        let binary = folder.join("ca.bplist");
+        let mut command = plistutil.command();
+        command.arg("-i").arg(&file).arg("-o").arg(&binary).args(["-f", "bin"]);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        assert!(fs::read(&binary).unwrap().starts_with(b"bplist00"), "{output:?}");
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/peers/profile.py");
+    let output = Command::new("python3").arg(script).arg(&file).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let good = said.trim().strip_prefix("good ").unwrap_or_else(|| panic!("{output:?}"));
+    good.to_owned()
 }

@@ -86,7 +86,7 @@ impl LocalAuthority {
     /// The root as a configuration profile, which iPhones and Macs install with a tap.
     #[must_use]
     pub fn mobileconfig(&self) -> String {
-        let digest: String = crate::identity::hex(&self.root.fingerprint());
+        let digest = crate::identity::hex(&self.root.fingerprint());
         let part = |range| digest.get(range).unwrap_or_default();
         // Of the form of a UUID; the last digit tells the two payloads apart.
         let (one, two, three) = (part(0..8), part(8..12), part(12..16));
@@ -96,6 +96,7 @@ impl LocalAuthority {
         include_str!("profile.mobileconfig")
             .replace("{id}", &id)
             .replace("{name}", name)
+            .replace("{digest}", &digest)
             .replace("{payload}", &payload)
     }
 
