@@ -18,27 +18,27 @@ use crate::rig::{Folder, SOON, get, jellynet};
 
 /// The server's address and the authority's: not the LAN, by the configuration of these tests.
 const HOME: &str = "10.9.0.1";
-const AUTHORITY: &str = "10.9.0.9";
+pub(crate) const AUTHORITY: &str = "10.9.0.9";
 /// Orders take seconds, and machines are busy.
-const ISSUED: Duration = Duration::from_secs(60);
+pub(crate) const ISSUED: Duration = Duration::from_secs(60);
 /// What the guide leaves out: where this authority is, and that nobody may come in from there.
-const HERE: &str = "[server]\nname = 'home'\n[access]\nremote = false\nlan = ['192.168.0.0/16']\n\
+pub(crate) const HERE: &str = "[server]\nname = 'home'\n[access]\nremote = false\nlan = ['192.168.0.0/16']\n\
                     [admin]\nlisten = ['127.0.0.1:9096']\n";
 /// The folder of this authority below `acme/`.
-const STORAGE: &str = "acme/10.9.0.9_14000_dir";
+pub(crate) const STORAGE: &str = "acme/10.9.0.9_14000_dir";
 
 /// Home and the internet.
-struct World {
+pub(crate) struct World {
     home: Namespace,
     internet: Namespace,
-    folder: Folder,
+    pub(crate) folder: Folder,
     pebble: Program,
     _resolver: Process,
 }
 
 impl World {
     /// `None`, after saying so, where there are no namespaces or no Pebble.
-    fn new() -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
         for tool in ["curl", "openssl"] {
             let _found = peer::find_with(tool, &[])?;
         }
@@ -98,12 +98,35 @@ impl World {
         process
     }
 
-    fn data(&self) -> PathBuf {
+    /// The authority of jellynet-tls' own tests, for what Debian's Pebble lacks; `None` if Python's
+    /// `cryptography` is missing.
+    pub(crate) fn strict(&self, more: &Value) -> Option<Process> {
+        let python = peer::find_python("cryptography")?;
+        let file = |name: &str| self.folder.path().join(name);
+        let mut config = json!({
+            "listenAddress": format!("{AUTHORITY}:14000"), "name": AUTHORITY, "prover": HOME,
+            "managementListenAddress": format!("{AUTHORITY}:15000"),
+            "certificate": file("cert.pem"), "privateKey": file("key.pem"),
+            "httpPort": 8096, "tlsPort": 8920, "dnsServer": "127.0.0.1:8053",
+            "externalAccountBindingRequired": false,
+        });
+        config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let config = self.folder.write("strict.json", &json!({ "pebble": config }).to_string());
+        let script = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut command = python.command();
+        command.arg(script.join("../jellynet-tls/tests/authority/server.py")).arg(config);
+        let process = self.internet.spawn(command);
+        let directory = format!("{AUTHORITY}:14000");
+        self.internet.run(|| peer::wait_for_port(directory.parse().unwrap(), SOON));
+        Some(process)
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 
     /// A block of the guide, for the authority that is here.
-    fn guide(&self, marker: &str) -> String {
+    pub(crate) fn guide(&self, marker: &str) -> String {
         let page = Page::open("lets-encrypt");
         let root = self.folder.path().join("root.pem").display().to_string();
         let here = format!(
@@ -121,30 +144,33 @@ impl World {
     }
 
     /// The server, serving; started again, it finds its data where it left it.
-    fn serve(&self, toml: &str) -> Process {
+    pub(crate) fn serve(&self, toml: &str) -> Process {
         let process = self.home.spawn(self.command(toml));
         process.wait_for_line("ready to serve", SOON);
         process
     }
 
-    fn shell(&self, script: &str) -> String {
+    pub(crate) fn shell(&self, script: &str) -> String {
         let mut command = Command::new("sh");
         command.args(["-c", script]).current_dir(self.folder.path());
         let output = self.home.run(|| command.output().unwrap());
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// What openssl is shown: names and fingerprint of the leaf.
-    fn shown(&self, name: &str) -> Shown {
+    /// What openssl is shown: names and fingerprint of the leaf. Without a name it sends none, as
+    /// clients do that connect to an address.
+    pub(crate) fn shown(&self, name: &str) -> Shown {
+        let asks =
+            if name.is_empty() { "-noservername".into() } else { format!("-servername {name}") };
         let text = self.shell(&format!(
-            "openssl s_client -connect {HOME}:8920 -servername {name} </dev/null 2>/dev/null \
+            "openssl s_client -connect {HOME}:8920 {asks} </dev/null 2>/dev/null \
              | openssl x509 -noout -fingerprint -sha256 -ext subjectAltName"
         ));
         let sha = text.lines().find(|line| line.contains("ingerprint")).unwrap_or_default();
         Shown { sha: hex(sha), names: text }
     }
 
-    fn status(&self) -> Value {
+    pub(crate) fn status(&self) -> Value {
         let answer = get(&self.home, "127.0.0.1:9096", "/status.json").unwrap();
         serde_json::from_str(&answer.body).unwrap()
     }
@@ -157,9 +183,9 @@ impl World {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct Shown {
-    sha: String,
-    names: String,
+pub(crate) struct Shown {
+    pub(crate) sha: String,
+    pub(crate) names: String,
 }
 
 /// What the authority was asked.

@@ -10,6 +10,7 @@
 extern crate jellynet_test as libfuzzer_sys;
 
 mod acme;
+mod acme_strict;
 mod admin;
 mod cert;
 mod cli;

@@ -7,7 +7,8 @@ itself. On top: renewal information and `replaces` (RFC 9773), profiles, address
 external accounts. Nothing is kept. What was asked can be read, and the renewal window moved, over
 plain HTTP at the management address.
 
-Usage: server.py CONFIG, with the keys of Pebble's configuration, and dnsServer, retryAfter (s).
+Usage: server.py CONFIG, with the keys of Pebble's configuration, and dnsServer, retryAfter (s),
+name (of this authority in URLs; localhost), prover (where names are proved; 127.0.0.1).
 """
 
 import base64
@@ -32,7 +33,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 CONFIG = json.load(open(sys.argv[1]))["pebble"]
 HOST, PORT = CONFIG["listenAddress"].split(":")
-BASE = f"https://localhost:{PORT}"
+BASE = f"https://{CONFIG.get('name', 'localhost')}:{PORT}"
+PROVER = CONFIG.get("prover", "127.0.0.1")
 ISSUER = "authority.test"
 PROFILES = CONFIG.get("profiles", {"classic": {"validityPeriod": 90 * 86400}})
 LOCK = threading.RLock()
@@ -109,7 +111,7 @@ def renewal_id(leaf):
 
 def prove_http(account, identifier, token):
     host = identifier["value"]
-    connection = http.client.HTTPConnection("127.0.0.1", CONFIG["httpPort"], timeout=10)
+    connection = http.client.HTTPConnection(PROVER, CONFIG["httpPort"], timeout=10)
     connection.request("GET", f"/.well-known/acme-challenge/{token}",
         headers={"Host": f"[{host}]" if ":" in host else host, "Connection": "close"})
     answer = connection.getresponse()
@@ -125,7 +127,7 @@ def prove_handshake(account, identifier, token):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.set_alpn_protocols(["acme-tls/1"])
-    with socket.create_connection(("127.0.0.1", CONFIG["tlsPort"]), 10) as plain:
+    with socket.create_connection((PROVER, CONFIG["tlsPort"]), 10) as plain:
         with context.wrap_socket(plain, server_hostname=host) as stream:
             chosen, shown = stream.selected_alpn_protocol(), stream.getpeercert(True)
     if chosen != "acme-tls/1":
