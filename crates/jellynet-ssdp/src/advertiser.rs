@@ -18,6 +18,7 @@ pub use self::endpoint::LinkStatus;
 use self::wave::{Phase, Wave};
 use crate::bucket::Bucket;
 use crate::device::{Advertisement, RootDevice};
+use crate::message::FIRST_SEARCH_PORT;
 use crate::random::Random;
 use crate::uuid::Uuid;
 
@@ -72,6 +73,8 @@ pub struct Advertiser {
     answers: Answers,
     random: Random,
     out: VecDeque<Transmit>,
+    /// Where answers are written, again and again.
+    scratch: Vec<u8>,
     events: VecDeque<AdvertiserEvent>,
     counters: AdvertiserCounters,
 }
@@ -176,6 +179,7 @@ impl Advertiser {
             answers: Answers::new(config.limits),
             random: Random::new(config.seed),
             out: VecDeque::new(),
+            scratch: Vec::new(),
             events: VecDeque::new(),
             counters: AdvertiserCounters::default(),
             devices: Vec::new(),
@@ -202,7 +206,7 @@ impl Advertiser {
     /// (`SEARCHPORT.UPNP.ORG`), and announces the devices again when that is news. Ports below
     /// 49152 are not allowed there (UPnP Device Architecture 2.0 § 1.2.2) and are not named.
     pub fn set_search_port(&mut self, now: Instant, port: Option<u16>) {
-        let port = port.filter(|port| *port >= 49152);
+        let port = port.filter(|port| *port >= FIRST_SEARCH_PORT);
         if self.search_port != port {
             self.search_port = port;
             if self.ever_announced && !self.stopping {

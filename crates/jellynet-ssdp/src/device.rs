@@ -221,6 +221,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_configuration_id_has_24_bits() {
+        let device = Device::media_server(Uuid::from_bytes([1; 16]));
+        let root = RootDevice::new(device, |_, _| None);
+        for (given, expected) in
+            [(0, 0), (16_777_215, 16_777_215), (16_777_216, 0), (u32::MAX, 16_777_215)]
+        {
+            assert_eq!(root.clone().with_config_id(given).config_id(), expected, "{given}");
+        }
+    }
+
+    #[test]
     fn the_set_has_three_and_two_per_device_and_one_per_service_type() {
         let uuid = Uuid::from_bytes([1; 16]);
         let inner = Device::new(Uuid::from_bytes([2; 16]), TypeName::device("Clock", 1))

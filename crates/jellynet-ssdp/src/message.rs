@@ -6,13 +6,19 @@
 //!    `HTTP/1.1 200 OK`. Everything else is [`ParseMessageError::StartLine`].
 //! 2. Header names and methods are read in any letter case; values may have white space around
 //!    them; lines may end in LF alone; the blank line at the end may be missing.
-//! 3. `HOST` is never checked: clients write `[FF02::C%2]:1900` and `ff02::c:1900`.
+//! 3. `HOST` is never checked: it names the group with or without its port (§ 1.1.2), or the
+//!    device that is asked alone (§ 1.3.2), and clients write `[FF02::C%2]:1900` and
+//!    `ff02::c:1900`. What counts is the address that the datagram came to.
 //! 4. Headers that are not known, and known ones that are not UTF-8, are skipped. Of a repeated
 //!    header the first counts.
 //! 5. A control character in a start line or a known header, a line without a colon, a folded
 //!    known header, more than [`MAX_HEADERS`] headers or more than [`MAX_DATAGRAM`] bytes make
 //!    the message malformed.
-//! 6. What is written consists of [`FieldValue`]s and numbers only, so that no name can smuggle
+//! 6. Ids are decimal numbers, with leading zeros or not; whatever else stands there is as good as
+//!    none, and so is a search port below 49152. Boot and configuration ids of more than 31 and 24
+//!    bits are read as they are, for they are compared only, and never written by this crate's own
+//!    engines.
+//! 7. What is written consists of [`FieldValue`]s and numbers only, so that no name can smuggle
 //!    in a header; what was parsed can always be written again.
 
 mod field;
@@ -20,6 +26,7 @@ mod parse;
 mod write;
 
 pub use self::field::{FieldValue, FieldValueError, MAX_FIELD_VALUE};
+pub(crate) use self::parse::FIRST_SEARCH_PORT;
 pub use self::parse::{MAX_DATAGRAM, MAX_HEADERS, ParseMessageError};
 
 /// One SSDP message.
@@ -112,7 +119,7 @@ pub struct Details<'a> {
     pub next_boot_id: Option<u32>,
     /// `CONFIGID.UPNP.ORG`: another number means another description; 24 bits.
     pub config_id: Option<u32>,
-    /// `SEARCHPORT.UPNP.ORG`: where unicast searches go when it is not port 1900.
+    /// `SEARCHPORT.UPNP.ORG`: where unicast searches go when it is not port 1900; 49152 or more.
     pub search_port: Option<u16>,
     /// `01-NLS`: the boot id once more, as IPv6 control points of UPnP 1.0 know it (Annex A).
     pub nls: Option<u32>,

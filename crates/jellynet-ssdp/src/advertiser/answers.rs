@@ -155,8 +155,9 @@ impl Advertiser {
         let via = Via::Reply { interface: interface.index, source };
         let link = endpoint.link;
         let matching: Vec<usize> = self.matching(endpoint, &question.wanted);
-        // Two questions that collide cost one of them its answer.
-        let id = fnv1a(question.text.as_bytes());
+        // Only what waits can be repeated. Two questions that collide cost one of them its answer.
+        let waits = question.window.is_some() || !self.answers.pending.is_empty();
+        let id = if waits { fnv1a(question.text.as_bytes()) } else { 0 };
         if matching.is_empty() {
             count(&mut self.counters.unmatched);
         } else if self.answers.is_pending(datagram.source, id) {
@@ -226,14 +227,17 @@ impl Advertiser {
         if let Some(endpoint) = self.endpoints.iter_mut().find(|e| e.link == answer.link) {
             endpoint.standing = endpoint.standing.max(Standing::Answered);
         }
-        let Some(payload) = self.compose_answer(answer) else {
-            return;
-        };
-        count(&mut self.counters.answers);
-        self.out.push_back(Transmit { payload, destination: answer.to, via: answer.via });
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.clear();
+        if self.compose_answer(answer, &mut scratch).is_some() {
+            count(&mut self.counters.answers);
+            let payload = bytes::Bytes::copy_from_slice(&scratch);
+            self.out.push_back(Transmit { payload, destination: answer.to, via: answer.via });
+        }
+        self.scratch = scratch;
     }
 
-    fn compose_answer(&self, answer: &Answer) -> Option<bytes::Bytes> {
+    fn compose_answer(&self, answer: &Answer, out: &mut Vec<u8>) -> Option<()> {
         let endpoint = self.endpoints.iter().find(|e| e.link == answer.link)?;
         let (at, message) = self.messages.get(answer.message)?;
         let device = self.devices.get(*at)?;
@@ -255,7 +259,8 @@ impl Advertiser {
                 nls: nls(endpoint, boot_id),
             },
         };
-        Some(response.encode())
+        response.write(out);
+        Some(())
     }
 }
 

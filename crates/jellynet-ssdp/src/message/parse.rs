@@ -8,6 +8,9 @@ pub const MAX_DATAGRAM: usize = 8192;
 /// The most header lines of a message; one with more is malformed.
 pub const MAX_HEADERS: usize = 64;
 
+/// The least port that `SEARCHPORT.UPNP.ORG` may name (UPnP Device Architecture 2.0 § 1.2.2).
+pub(crate) const FIRST_SEARCH_PORT: u16 = 49152;
+
 /// Why bytes are no SSDP message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -79,7 +82,7 @@ impl<'a> Iterator for Lines<'a> {
 
     fn next(&mut self) -> Option<&'a [u8]> {
         let rest = self.0?;
-        let line = match rest.iter().position(|b| *b == b'\n') {
+        let line = match find(rest, b'\n') {
             Some(end) => {
                 let (line, tail) = rest.split_at(end);
                 self.0 = tail.get(1..);
@@ -94,6 +97,16 @@ impl<'a> Iterator for Lines<'a> {
     }
 }
 
+/// Where the first such byte is. Blocks are looked at as a whole, for which processors have an
+/// instruction.
+fn find(bytes: &[u8], wanted: u8) -> Option<usize> {
+    let (blocks, _) = bytes.as_chunks::<16>();
+    let has = |block: &[u8; 16]| block.iter().fold(false, |has, byte| has | (*byte == wanted));
+    let from = blocks.iter().take_while(|block| !has(block)).count().saturating_mul(16);
+    let at = bytes.get(from..)?.iter().position(|byte| *byte == wanted)?;
+    Some(from.saturating_add(at))
+}
+
 enum StartLine {
     Search,
     Notify,
@@ -102,6 +115,15 @@ enum StartLine {
 
 impl StartLine {
     fn read(line: &[u8]) -> Option<Self> {
+        match line {
+            b"M-SEARCH * HTTP/1.1" => Some(Self::Search),
+            b"NOTIFY * HTTP/1.1" => Some(Self::Notify),
+            b"HTTP/1.1 200 OK" => Some(Self::Response),
+            _ => Self::read_leniently(line),
+        }
+    }
+
+    fn read_leniently(line: &[u8]) -> Option<Self> {
         let mut words = line.split(|b| matches!(b, b' ' | b'\t')).filter(|w| !w.is_empty());
         let first = words.next()?;
         let second = words.next()?;
@@ -168,6 +190,31 @@ const NAMES: [&str; 16] = [
     "01-NLS",
 ];
 
+/// Which of [`NAMES`] this is: length and first letter leave one to compare with.
+fn known(name: &[u8]) -> Option<usize> {
+    let index = match (name.len(), name.first()?.to_ascii_uppercase()) {
+        (2, b'M') => MX,
+        (2, b'N') => NT,
+        (2, b'S') => ST,
+        (3, b'M') => MAN,
+        (3, b'N') => NTS,
+        (3, b'U') => USN,
+        (4, b'H') => HOST,
+        (6, b'0') => NLS,
+        (6, b'S') => SERVER,
+        (8, b'L') => LOCATION,
+        (10, b'U') => USER_AGENT,
+        (13, b'C') => CACHE_CONTROL,
+        (15, b'B') => BOOT_ID,
+        (17, b'C') => CONFIG_ID,
+        (19, b'N') => NEXT_BOOT_ID,
+        (19, b'S') => SEARCH_PORT,
+        _ => return None,
+    };
+    let known = NAMES.get(index)?;
+    name.eq_ignore_ascii_case(known.as_bytes()).then_some(index)
+}
+
 impl<'a> Fields<'a> {
     fn read(lines: Lines<'a>) -> Result<Self, ParseMessageError> {
         let mut fields = Self::default();
@@ -203,7 +250,7 @@ impl<'a> Fields<'a> {
         if name.is_empty() {
             return Err(ParseMessageError::NotAHeader { line: number });
         }
-        let index = NAMES.iter().position(|known| name.eq_ignore_ascii_case(known.as_bytes()));
+        let index = known(name);
         if let Some(slot) = index.and_then(|index| self.values.get_mut(index)) {
             let value = value.get(1..).unwrap_or_default().trim_ascii();
             slot.get_or_insert(value);
@@ -230,9 +277,13 @@ impl<'a> Fields<'a> {
         self.text(index)?.ok_or(ParseMessageError::Missing { name })
     }
 
-    /// An id that is not a number is as good as none.
+    /// An id that is not a number is as good as none. Leading zeros do not count (UPnP Device
+    /// Architecture 2.0 § 1.2.2).
     fn number(&self, index: usize) -> Option<u32> {
         let raw = self.values.get(index).copied().flatten()?;
+        if !raw.iter().all(u8::is_ascii_digit) {
+            return None;
+        }
         std::str::from_utf8(raw).ok()?.parse().ok()
     }
 
@@ -295,7 +346,7 @@ impl<'a> Fields<'a> {
             search_port: self
                 .number(SEARCH_PORT)
                 .and_then(|port| u16::try_from(port).ok())
-                .filter(|port| *port != 0),
+                .filter(|port| *port >= FIRST_SEARCH_PORT),
             nls: self.number(NLS),
         })
     }
@@ -315,4 +366,34 @@ fn max_age(value: FieldValue<'_>) -> Option<u32> {
         }
         Some(seconds.parse().unwrap_or(u32::MAX))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_known_in_either_case_and_no_other_is() {
+        for (index, name) in NAMES.iter().enumerate() {
+            assert_eq!(known(name.as_bytes()), Some(index));
+            assert_eq!(known(name.to_ascii_lowercase().as_bytes()), Some(index));
+            assert_eq!(known(format!("{name}X").as_bytes()), None);
+            assert_eq!(known(name.as_bytes().get(1..).unwrap()), None);
+        }
+        assert_eq!(known(b""), None);
+        assert_eq!(known(b"NOT"), None);
+    }
+
+    #[test]
+    fn a_byte_is_found_wherever_it_is() {
+        for len in 0..50 {
+            for at in 0..=len {
+                let mut bytes = vec![b'x'; len];
+                bytes.splice(at..at, *b"\n");
+                bytes.extend_from_slice(b"\nx");
+                assert_eq!(find(&bytes, b'\n'), Some(at));
+                assert_eq!(find(&bytes, b'y'), None);
+            }
+        }
+    }
 }

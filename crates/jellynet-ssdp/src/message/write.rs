@@ -1,7 +1,5 @@
 //! The strict writer.
 
-use std::fmt::Write;
-
 use bytes::Bytes;
 
 use super::{Details, FieldValue, Message, Notify, NotifyKind, Response, Search};
@@ -22,13 +20,14 @@ impl Search<'_> {
     /// Writes the message as it goes on the wire.
     #[must_use]
     pub fn encode(&self) -> Bytes {
-        let mut text = Lines::new("M-SEARCH * HTTP/1.1");
-        text.field("HOST", self.host);
-        text.text("MAN", "\"ssdp:discover\"");
-        text.number("MX", self.mx);
-        text.text("ST", self.target.as_str());
-        text.field("USER-AGENT", self.user_agent);
-        text.finish()
+        encoded(|text| {
+            text.start("M-SEARCH * HTTP/1.1");
+            text.field("HOST", self.host);
+            text.text("MAN", "\"ssdp:discover\"");
+            text.number("MX", self.mx);
+            text.text("ST", self.target.as_str());
+            text.field("USER-AGENT", self.user_agent);
+        })
     }
 }
 
@@ -36,18 +35,19 @@ impl Notify<'_> {
     /// Writes the message as it goes on the wire.
     #[must_use]
     pub fn encode(&self) -> Bytes {
-        let mut text = Lines::new("NOTIFY * HTTP/1.1");
-        text.field("HOST", self.host);
-        if self.kind == NotifyKind::Alive {
-            text.max_age(&self.details);
-        }
-        text.field("LOCATION", self.details.location);
-        text.text("NT", self.target.as_str());
-        text.text("NTS", self.kind.as_str());
-        text.field("SERVER", self.details.server);
-        text.text("USN", self.usn.as_str());
-        text.ids(&self.details);
-        text.finish()
+        encoded(|text| {
+            text.start("NOTIFY * HTTP/1.1");
+            text.field("HOST", self.host);
+            if self.kind == NotifyKind::Alive {
+                text.max_age(&self.details);
+            }
+            text.field("LOCATION", self.details.location);
+            text.text("NT", self.target.as_str());
+            text.text("NTS", self.kind.as_str());
+            text.field("SERVER", self.details.server);
+            text.text("USN", self.usn.as_str());
+            text.ids(&self.details);
+        })
     }
 }
 
@@ -56,32 +56,48 @@ impl Response<'_> {
     /// Architecture 2.0 § 1.3.3 asks for and some control points insist on.
     #[must_use]
     pub fn encode(&self) -> Bytes {
-        let mut text = Lines::new("HTTP/1.1 200 OK");
+        encoded(|text| self.lines(text))
+    }
+
+    /// The same, behind what stands in `out`.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        self.lines(&mut Lines(out));
+        out.extend_from_slice(b"\r\n");
+    }
+
+    fn lines(&self, text: &mut Lines<'_>) {
+        text.start("HTTP/1.1 200 OK");
         text.max_age(&self.details);
-        text.0.push_str("EXT:\r\n");
+        text.start("EXT:");
         text.field("LOCATION", self.details.location);
         text.field("SERVER", self.details.server);
         text.text("ST", self.target.as_str());
         text.text("USN", self.usn.as_str());
         text.ids(&self.details);
-        text.finish()
     }
 }
 
-/// The start of a message for 512 bytes, the length that each should keep to.
-struct Lines(String);
+/// A message of its own, with room for 512 bytes, the length that each should keep to.
+fn encoded(write: impl FnOnce(&mut Lines<'_>)) -> Bytes {
+    let mut text = Vec::with_capacity(512);
+    write(&mut Lines(&mut text));
+    text.extend_from_slice(b"\r\n");
+    Bytes::from(text)
+}
 
-impl Lines {
-    fn new(start: &str) -> Self {
-        let mut text = String::with_capacity(512);
-        text.push_str(start);
-        text.push_str("\r\n");
-        Self(text)
+struct Lines<'a>(&'a mut Vec<u8>);
+
+impl Lines<'_> {
+    /// A line as it is.
+    fn start(&mut self, line: &str) {
+        self.0.extend_from_slice(line.as_bytes());
+        self.0.extend_from_slice(b"\r\n");
     }
 
     fn text(&mut self, name: &str, value: &str) {
+        self.0.reserve(name.len().saturating_add(value.len()).saturating_add(4));
         for part in [name, ": ", value, "\r\n"] {
-            self.0.push_str(part);
+            self.0.extend_from_slice(part.as_bytes());
         }
     }
 
@@ -93,14 +109,14 @@ impl Lines {
 
     fn number(&mut self, name: &str, value: Option<u32>) {
         if let Some(value) = value {
-            // Writing into a string cannot fail.
-            let _ = write!(self.0, "{name}: {value}\r\n");
+            self.text(name, Decimal::new(value).as_str());
         }
     }
 
     fn max_age(&mut self, details: &Details<'_>) {
         if let Some(seconds) = details.max_age {
-            let _ = write!(self.0, "CACHE-CONTROL: max-age={seconds}\r\n");
+            self.0.extend_from_slice(b"CACHE-CONTROL: max-age=");
+            self.start(Decimal::new(seconds).as_str());
         }
     }
 
@@ -114,10 +130,33 @@ impl Lines {
         self.number("CONFIGID.UPNP.ORG", details.config_id);
         self.number("SEARCHPORT.UPNP.ORG", details.search_port.map(u32::from));
     }
+}
 
-    fn finish(mut self) -> Bytes {
-        self.0.push_str("\r\n");
-        Bytes::from(self.0)
+/// A number in decimal, without the machinery of formatting, which takes longer than all the rest
+/// of a message.
+struct Decimal {
+    digits: [u8; 10],
+    from: usize,
+}
+
+impl Decimal {
+    fn new(mut value: u32) -> Self {
+        let mut digits = [b'0'; 10];
+        let mut from = digits.len();
+        for digit in digits.iter_mut().rev() {
+            from = from.saturating_sub(1);
+            *digit |= u8::try_from(value % 10).unwrap_or_default();
+            value /= 10;
+            if value == 0 {
+                break;
+            }
+        }
+        Self { digits, from }
+    }
+
+    fn as_str(&self) -> &str {
+        let digits = self.digits.get(self.from..).unwrap_or_default();
+        std::str::from_utf8(digits).unwrap_or_default()
     }
 }
 
@@ -136,5 +175,17 @@ impl<'a> From<Notify<'a>> for Message<'a> {
 impl<'a> From<Response<'a>> for Message<'a> {
     fn from(response: Response<'a>) -> Self {
         Self::Response(response)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_in_decimal() {
+        for number in [0, 1, 9, 10, 1800, 49152, 0x7fff_ffff, u32::MAX] {
+            assert_eq!(Decimal::new(number).as_str(), number.to_string());
+        }
     }
 }

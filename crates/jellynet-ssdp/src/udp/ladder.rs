@@ -16,11 +16,12 @@ use super::minissdpd::register;
 use super::service::Rung;
 use super::sockets::with_interfaces;
 use crate::advertiser::Advertiser;
+use crate::message::FIRST_SEARCH_PORT;
 
 /// How many ports are tried for unicast searches.
 const ATTEMPTS: u64 = 16;
-/// The ports that `SEARCHPORT.UPNP.ORG` may name (UPnP Device Architecture 2.0 § 1.2.2).
-const FIRST_PORT: u64 = 49152;
+/// The ports that `SEARCHPORT.UPNP.ORG` may name.
+const FIRST_PORT: u64 = FIRST_SEARCH_PORT as u64;
 const PORTS: u64 = 65536 - FIRST_PORT;
 
 /// Climbs down and up again as port 1900 comes and goes.

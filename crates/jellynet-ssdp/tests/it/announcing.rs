@@ -358,4 +358,9 @@ fn the_search_port_is_named_when_it_is_not_1900() {
     network.act(seat, |a, now| a.set_search_port(now, None));
     network.run_for(SECOND * 5);
     assert_eq!(ports(&network), vec![None; 3 * SET]);
+    // Which ports may be named is not for the caller to say: this is no news.
+    network.clear_packets();
+    network.act(seat, |a, now| a.set_search_port(now, Some(49_151)));
+    network.run_for(SECOND * 5);
+    assert_eq!(ports(&network), []);
 }

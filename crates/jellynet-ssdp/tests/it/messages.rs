@@ -137,6 +137,8 @@ fn searches_of_every_style_are_read() {
         ("two spaces in the start line", quoted.replace(" * ", "  *  ")),
         ("HOST of VLC", quoted.replace("239.255.255.250", "[FF05::C]")),
         ("HOST with a zone", quoted.replace("239.255.255.250", "[FF02::C%2]")),
+        ("HOST without the port", quoted.replace(":1900", "")),
+        ("HOST of the device alone", quoted.replace("239.255.255.250", "10.77.1.1")),
         ("HOST without brackets", quoted.replace("239.255.255.250", "ff02::c")),
         ("no HOST", quoted.replace("HOST: 239.255.255.250:1900\r\n", "")),
         ("a body", format!("{quoted}rubbish\0\u{7}")),
@@ -158,6 +160,44 @@ fn searches_of_every_style_are_read() {
             panic!("{why}: {parsed:?}");
         };
         assert_eq!((search.mx, search.target.as_str()), (Some(1), "ssdp:all"), "{why}");
+    }
+}
+
+#[test]
+fn ids_are_decimal_and_a_search_port_is_one_that_may_be() {
+    let read = |name: &str, value: &str| {
+        let text =
+            format!("HTTP/1.1 200 OK\r\nST: a\r\nUSN: b\r\n{name}.UPNP.ORG: {value}\r\n\r\n");
+        let Ok(Message::Response(response)) = Message::parse(text.as_bytes()) else { panic!() };
+        let details = response.details;
+        match name {
+            "BOOTID" => details.boot_id,
+            "NEXTBOOTID" => details.next_boot_id,
+            "CONFIGID" => details.config_id,
+            _ => details.search_port.map(u32::from),
+        }
+    };
+    for name in ["BOOTID", "NEXTBOOTID", "CONFIGID"] {
+        // UPnP Device Architecture 2.0 § 1.2.2: a recipient ignores leading zeros.
+        for (value, expected) in [("0", Some(0)), ("007", Some(7)), ("2147483647", Some(i32::MAX))]
+        {
+            assert_eq!(read(name, value), expected.map(i32::cast_unsigned), "{name}: {value}");
+        }
+        for value in ["+7", "-7", "7.0", "0x7", "7 7", "99999999999"] {
+            assert_eq!(read(name, value), None, "{name}: {value}");
+        }
+    }
+    for (value, expected) in [
+        ("49152", Some(49152)),
+        ("049152", Some(49152)),
+        ("65535", Some(65535)),
+        ("49151", None),
+        ("1900", None),
+        ("53", None),
+        ("0", None),
+        ("65536", None),
+    ] {
+        assert_eq!(read("SEARCHPORT", value), expected, "{value}");
     }
 }
 
@@ -208,7 +248,7 @@ proptest! {
         texts in proptest::array::uniform4(value()),
         location in proptest::option::of(value()),
         ids in proptest::array::uniform5(proptest::option::of(any::<u32>())),
-        port in proptest::option::of(1_u16..),
+        port in proptest::option::of(49152_u16..),
         kind in proptest::sample::select(vec![NotifyKind::Alive, NotifyKind::Update, NotifyKind::ByeBye]),
     ) {
         let [a, b, c, d] = &texts;
