@@ -262,7 +262,6 @@ fn swap_under_load(host: &Namespace, files: [&str; 2], swap: impl Fn(&Path, &Pat
     // The watcher's own time is tested by its own clock, in jellynet-tls: all of this machine's
     // delays are in these, so that the least one counts.
     assert!(took.iter().min() <= Some(&SERVED), "{took:?}");
-    println!("served after {took:?}");
     clients.wait_for_line("answers 50", SOON);
     let said = clients.output();
     assert!(!said.contains("failed"), "{said}");
