@@ -100,6 +100,7 @@ pub const KEYS: &[&str] = &[
     "upstream[].base_url",
     "upstream[].ca_file",
     "upstream[].hosts",
+    "upstream[].https_redirect",
     "upstream[].insecure_any_certificate",
     "upstream[].local_address",
     "upstream[].name",
@@ -170,11 +171,6 @@ impl Config {
         self.sites.iter().any(|site| site.upstream.is_some())
     }
 
-    /// The function that chooses the URL of the first site for each peer.
-    pub(crate) fn published_urls(&self) -> jellynet_published::Published {
-        self.sites.first().map(|site| site.published.clone()).unwrap_or_default()
-    }
-
     /// Reads every key but `log.level` and `log.format`, which are the program's.
     ///
     /// # Errors
@@ -200,12 +196,14 @@ impl Config {
             let remedy = "is empty and HTTPS is off: write where to listen, such as \"*:8096\"";
             settings.reject("http.listen", remedy);
         }
+        let web_directory = sections::web_directory(settings, &upstreams);
+        let sites = Site::read_all(settings, upstreams, &base_url, &access.lan.subnets(), &https);
         Self {
             server: Server::read(settings),
             http,
             https,
-            web_directory: sections::web_directory(settings, &upstreams),
-            sites: Site::read_all(settings, upstreams, &base_url, &access.lan.subnets()),
+            web_directory,
+            sites,
             published: Published::read(settings),
             base_url,
             proxies: Proxies::read(settings),

@@ -10,10 +10,13 @@
 //!
 //! `X-Forwarded-Prefix` counts as the path that a proxy has cut off, where it names a base path.
 
+use http::{HeaderMap, HeaderName, Uri, header};
 use jellynet_base_url::{DefaultPath, Router};
 use jellynet_upstream::{RouteMatch, Routes};
 
 use crate::config::{BaseUrl, Site};
+
+static X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 
 /// What a request asks for.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +32,24 @@ pub(crate) struct Asked<'a> {
 impl<'a> Asked<'a> {
     pub(crate) const fn of(host: Option<&'a str>, target: &'a str) -> Self {
         Self { host, target, prefix: None }
+    }
+
+    /// What a request asks for, after known proxies.
+    pub(crate) fn of_request(uri: &'a Uri, headers: &'a HeaderMap) -> Self {
+        let prefix = headers.get(&X_FORWARDED_PREFIX);
+        Self {
+            host: asked_host(uri, headers),
+            target: uri.path_and_query().map_or("*", |target| target.as_str()),
+            prefix: prefix.and_then(|prefix| prefix.to_str().ok()),
+        }
+    }
+}
+
+/// The host that a request asks for, after known proxies.
+pub(crate) fn asked_host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
+    match uri.authority() {
+        Some(authority) => Some(authority.as_str()),
+        None => headers.get(header::HOST)?.to_str().ok(),
     }
 }
 

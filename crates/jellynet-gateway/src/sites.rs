@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::future::Either;
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use jellynet_admin::Page;
 use jellynet_base_url::{BasePath, RequestClass};
 use jellynet_discovery::ServerId;
@@ -17,10 +17,8 @@ use jellynet_netif::{ClientAddr, Provenance};
 use tower_service::Service;
 
 use crate::identity::Roll;
-use crate::routing::{Asked, Chosen, Routing};
+use crate::routing::{Asked, Chosen, Routing, asked_host};
 use crate::site::Site;
-
-static X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 
 /// The services of all sites as one; cheap to clone.
 #[derive(Clone, Debug)]
@@ -79,12 +77,8 @@ where
     }
 }
 
-/// The host that a request asks for, after known proxies.
 fn host<B>(request: &Request<B>) -> Option<&str> {
-    match request.uri().authority() {
-        Some(authority) => Some(authority.as_str()),
-        None => request.headers().get(header::HOST)?.to_str().ok(),
-    }
+    asked_host(request.uri(), request.headers())
 }
 
 impl<S> Shared<S> {
@@ -92,13 +86,10 @@ impl<S> Shared<S> {
         if self.routing.is_single() {
             return Chosen::Site(0);
         }
-        let target = request.uri().path_and_query().map_or("*", |target| target.as_str());
         if let Some(site) = self.of_device(request.uri().path()) {
             return Chosen::Site(site);
         }
-        let prefix = request.headers().get(&X_FORWARDED_PREFIX);
-        let prefix = prefix.and_then(|prefix| prefix.to_str().ok());
-        self.routing.choose(&Asked { host: host(request), target, prefix })
+        self.routing.choose(&Asked::of_request(request.uri(), request.headers()))
     }
 
     /// The site whose UPnP device is asked: control points ask by address, whatever the host, for

@@ -35,7 +35,7 @@ use crate::identity::Roll;
 use crate::names::Resolved;
 use crate::reach::{HTTP, HTTPS};
 use crate::root::{RootLayer, RootService};
-use crate::routing::Routing;
+use crate::routing::{Asked, Chosen, Routing};
 use crate::site::Site;
 use crate::sites::Sites;
 use crate::tls::Tls;
@@ -160,12 +160,32 @@ fn chosen(config: &Config, sites: Vec<(Site, App)>, roll: &Roll) -> Sites<BaseUr
     Sites::new(routing, services, sites, roll.clone())
 }
 
-/// To HTTPS, at the port that clients use; `/health` stays for whoever watches.
+/// To HTTPS, at the port where the host is published, else at the one that clients use; `/health`
+/// stays for whoever watches.
 fn redirect(config: &Config) -> Option<HttpsRedirectLayer> {
+    let all = config.https.redirect;
+    let sites: Vec<_> = config.sites.iter().map(|site| site.https_redirect).collect();
+    if !all && !sites.contains(&true) {
+        return None;
+    }
     let port = config.published.https_port.unwrap_or_else(|| config.https.port());
     let layer = HttpsRedirectLayer::new(port).exempt_path("/health");
     let health = config.sites.iter().map(|site| site.base.join("/health"));
-    config.https.redirect.then(|| health.fold(layer, HttpsRedirectLayer::exempt_path))
+    let layer = health.fold(layer, HttpsRedirectLayer::exempt_path);
+    let layer = config.published.https_urls.iter().fold(layer, |layer, url| {
+        layer.with_place(url.host().unwrap_or_default(), url.path(), url.port_u16().unwrap_or(443))
+    });
+    if sites.iter().all(|site| *site == all) {
+        return Some(layer);
+    }
+    let routing = Routing::new(&config.sites, &config.base_url, &DefaultPath::default());
+    Some(layer.exempt_if(move |request| {
+        let wanted = match routing.choose(&Asked::of_request(request.uri, request.headers)) {
+            Chosen::Site(site) => sites.get(site).copied().unwrap_or(all),
+            Chosen::NoPath | Chosen::NoHost => all,
+        };
+        !wanted
+    }))
 }
 
 fn hsts(config: &Config, tls: Option<&Tls>) -> Option<HstsLayer> {

@@ -51,8 +51,17 @@ type Exemption = Arc<dyn Fn(&RequestView<'_>) -> bool + Send + Sync>;
 struct Policy {
     public_port: u16,
     public_host: Option<String>,
+    places: Vec<Place>,
     exempt_paths: Vec<String>,
     exemption: Option<Exemption>,
+}
+
+/// Where a host is found by `https`, below a path.
+#[derive(Clone, Debug)]
+struct Place {
+    host: String,
+    path: String,
+    port: u16,
 }
 
 impl Policy {
@@ -60,6 +69,7 @@ impl Policy {
         Self {
             public_port,
             public_host: None,
+            places: Vec::new(),
             exempt_paths: vec![ACME_CHALLENGES.to_owned()],
             exemption: None,
         }
@@ -78,10 +88,18 @@ impl Policy {
         };
         let target = request.uri.path_and_query().map_or("/", |target| target.as_str());
         let target = if target.starts_with('/') { target } else { "/" };
-        Verdict::Redirect(match self.public_port {
+        Verdict::Redirect(match self.port_of(host, path) {
             DEFAULT_PORT => format!("https://{host}{target}"),
             port => format!("https://{host}:{port}{target}"),
         })
+    }
+
+    /// The port of the place with this host that is nearest to the path, else of the host's first.
+    fn port_of(&self, host: &str, path: &str) -> u16 {
+        let of_host = || self.places.iter().filter(|place| place.host.eq_ignore_ascii_case(host));
+        let near = of_host().filter(|place| is_below(path, &place.path));
+        let nearest = near.max_by_key(|place| place.path.len());
+        nearest.or_else(|| of_host().next()).map_or(self.public_port, |place| place.port)
     }
 }
 
@@ -90,6 +108,7 @@ impl fmt::Debug for Policy {
         f.debug_struct("Policy")
             .field("public_port", &self.public_port)
             .field("public_host", &self.public_host)
+            .field("places", &self.places)
             .field("exempt_paths", &self.exempt_paths)
             .finish_non_exhaustive()
     }
@@ -144,6 +163,23 @@ mod tests {
         ];
         for (uri, host, expected, why) in rows {
             assert_eq!(judge(&policy, uri, host), expected, "{why}");
+        }
+        let place =
+            |host: &str, path: &str, port| Place { host: host.into(), path: path.into(), port };
+        policy.places = vec![
+            place("tv.example", "", 443),
+            place("tv.example", "/music", 8443),
+            place("[fd00::5]", "/a", 9443),
+        ];
+        let rows = [
+            ("/x", "TV.example:80", "https://TV.example/x", "where the host is published"),
+            ("/music/x", "tv.example", "https://tv.example:8443/music/x", "the nearest path"),
+            ("/musical", "tv.example", "https://tv.example/musical", "whole segments"),
+            ("/x", "[fd00::5]", "https://[fd00::5]:9443/x", "another path of the host"),
+            ("/x", "tv", "https://tv:8920/x", "a host that is published nowhere"),
+        ];
+        for (uri, host, expected, why) in rows {
+            assert_eq!(judge(&policy, uri, Some(host)), to(expected), "{why}");
         }
         let standard = Policy::new(443);
         assert_eq!(judge(&standard, "/", Some("tv:80")), to("https://tv/"), "443 is not written");

@@ -42,15 +42,12 @@ impl Https {
         let usual = || wanted.then_some(everywhere).into_iter().collect();
         let listen = settings.list("https.listen", str::parse).unwrap_or_else(usual);
         let redirect = settings.bool("https.redirect").unwrap_or(false);
-        if redirect && listen.is_empty() {
-            settings.reject("https.redirect", "leads nowhere while HTTPS is off: set https.listen");
-        }
         for (key, set) in [("acme.domains", acme.is_some()), ("tls.local_ca", local_ca)] {
             if set && listen.is_empty() {
                 settings.reject(key, "is for nothing while HTTPS is off: set https.listen");
             }
         }
-        Self {
+        let https = Self {
             acme,
             local_ca,
             redirect,
@@ -60,6 +57,17 @@ impl Https {
             names: settings.elements("tls.names").unwrap_or_default(),
             listen,
             identities,
+        };
+        if redirect {
+            https.refuse_redirect(settings, "https.redirect");
+        }
+        https
+    }
+
+    /// Reports a key that asks for a redirect to nowhere.
+    pub(super) fn refuse_redirect(&self, settings: &mut Settings, key: &str) {
+        if self.listen.is_empty() {
+            settings.reject(key, "leads nowhere while HTTPS is off: set https.listen");
         }
     }
 

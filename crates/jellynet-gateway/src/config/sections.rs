@@ -6,6 +6,8 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use http::Uri;
+use http::uri::Scheme;
 use jellynet_access::{FilterMode, Lan, ParseRemoteFilterError, RemoteFilter};
 use jellynet_base_url::{BasePath, DefaultPath, InPlacePath, Router};
 use jellynet_bind::{Families, Listen};
@@ -259,12 +261,30 @@ impl Access {
 pub(crate) struct Published {
     /// The port of HTTPS as external peers see it, where it is another than the listener's.
     pub(crate) https_port: Option<u16>,
+    /// The URLs of published HTTPS, whoever is told them.
+    pub(crate) https_urls: Vec<Uri>,
 }
 
 impl Published {
     pub(super) fn read(settings: &mut Settings) -> Self {
-        Self { https_port: settings.parse("published.https_port", port) }
+        let entries = settings.elements("published.urls").unwrap_or_default();
+        let urls = entries.iter().filter_map(|entry| published_url(entry));
+        let https = urls.filter(|url| url.scheme() == Some(&Scheme::HTTPS));
+        Self {
+            https_urls: https.collect(),
+            https_port: settings.parse("published.https_port", port),
+        }
     }
+}
+
+/// The URL of an entry of `published.urls`, which may say in front of it for whom it is.
+pub(super) fn published_url(entry: &str) -> Option<Uri> {
+    let url = match entry.split_once('=') {
+        Some((key, url)) if !key.contains("://") => url,
+        _ => entry,
+    };
+    let url: Uri = url.trim().parse().ok()?;
+    (url.scheme().is_some() && url.host().is_some()).then_some(url)
 }
 
 pub(super) fn port(text: &str) -> Result<u16, &'static str> {

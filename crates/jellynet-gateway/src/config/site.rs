@@ -9,6 +9,7 @@ use jellynet_netif::SubnetSet;
 use jellynet_published::{OwnHost, Published, PublishedConfig, PublishedConfigError};
 use jellynet_settings::Settings;
 
+use super::https::Https;
 use super::sections::{self, BaseUrl};
 use super::upstream::Upstream;
 use crate::routing::{Asked, Chosen, Routing};
@@ -28,6 +29,8 @@ pub(crate) struct Site {
     pub(crate) upstream: Option<Upstream>,
     /// The rule that gives its URL to each peer.
     pub(crate) published: Published,
+    /// Whether plain requests for it are sent to HTTPS.
+    pub(crate) https_redirect: bool,
 }
 
 impl Site {
@@ -37,8 +40,13 @@ impl Site {
         upstreams: Vec<Upstream>,
         base: &BaseUrl,
         lan: &SubnetSet,
+        https: &Https,
     ) -> Vec<Self> {
-        let mut sites: Vec<_> = upstreams.into_iter().map(|one| Self::of(one, base)).collect();
+        for upstream in upstreams.iter().filter(|it| it.https_redirect == Some(true)) {
+            https.refuse_redirect(settings, &format!("upstream[{}].https_redirect", upstream.at));
+        }
+        let of = |one| Self::of(one, base, https.redirect);
+        let mut sites: Vec<_> = upstreams.into_iter().map(of).collect();
         if sites.is_empty() {
             sites.push(Self {
                 name: "jellynet".to_owned(),
@@ -47,6 +55,7 @@ impl Site {
                 previous: base.previous.clone(),
                 upstream: None,
                 published: Published::default(),
+                https_redirect: https.redirect,
             });
         }
         refuse_same_places(settings, &sites);
@@ -54,7 +63,7 @@ impl Site {
         sites
     }
 
-    fn of(upstream: Upstream, base: &BaseUrl) -> Self {
+    fn of(upstream: Upstream, base: &BaseUrl, https_redirect: bool) -> Self {
         // Where the server was before, so was whoever is where it is now.
         let inherited = match upstream.base {
             None => base.previous.clone(),
@@ -65,6 +74,7 @@ impl Site {
             hosts: upstream.hosts.clone(),
             base: upstream.base.clone().unwrap_or_else(|| base.path.clone()),
             previous: upstream.previous.clone().unwrap_or(inherited),
+            https_redirect: upstream.https_redirect.unwrap_or(https_redirect),
             upstream: Some(upstream),
             published: Published::default(),
         }
@@ -187,11 +197,7 @@ fn owners(
     let routing = Routing::new(sites, base, &DefaultPath::default());
     let mut all = Vec::new();
     for (position, entry) in entries.iter().enumerate() {
-        let url = match entry.split_once('=') {
-            Some((key, url)) if !key.contains("://") => url,
-            _ => entry,
-        };
-        let uri = url.trim().parse::<Uri>().ok().filter(|uri| uri.scheme().is_some());
+        let uri = sections::published_url(entry);
         let Some(host) = uri.as_ref().and_then(Uri::host) else {
             all.push(vec![0]);
             continue;

@@ -31,6 +31,8 @@ pub(crate) struct Upstream {
     pub(super) previous: Option<Vec<BasePath>>,
     /// The hosts that it answers to, in lower case; none for any.
     pub(super) hosts: Vec<String>,
+    /// Whether plain requests are sent to HTTPS, where it is not as for all.
+    pub(super) https_redirect: Option<bool>,
 }
 
 impl Upstream {
@@ -61,6 +63,7 @@ impl Upstream {
         let previous = settings.list(&key("previous"), str::parse);
         let hosts = hosts(settings, &key("hosts")).unwrap_or_default();
         let local_address = settings.bool(&key("local_address")).unwrap_or(true);
+        let https_redirect = settings.bool(&key("https_redirect"));
         let written = settings.parse(&key("name"), |name| match is_name(name) {
             true => Ok(name.to_owned()),
             false => Err("write 1 to 64 letters, digits, `-`, `_` and `.`"),
@@ -82,7 +85,17 @@ impl Upstream {
             }
         });
         let (towards, trust) = towards?;
-        Some(Self { at, name, towards, trust, local_address, base, previous, hosts })
+        Some(Self {
+            at,
+            name,
+            towards,
+            trust,
+            local_address,
+            base,
+            previous,
+            hosts,
+            https_redirect,
+        })
     }
 
     /// Whether it is the same server, reached in the same way, wherever clients find it.

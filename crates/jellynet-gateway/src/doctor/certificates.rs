@@ -1,12 +1,14 @@
 //! The certificates: can they be served, how long, for whom, and is it them that are served?
 
 use jellynet_tls::{
-    Inspection, Loader, Source, Timestamp, WarningKind, default_provider, inspect, serve_check,
+    Identity, Inspection, Loader, Source, Timestamp, WarningKind, default_provider, inspect,
+    serve_check,
 };
 
 use serde_json::Value;
 
 use super::{Finding, Patient};
+use crate::config::Config;
 use crate::reach;
 
 const TEST: &str = "certificates";
@@ -32,10 +34,59 @@ pub(super) async fn test(patient: Patient) -> Vec<Finding> {
     let read = sources.clone();
     let read = move || read.iter().flat_map(on_disk).collect::<Vec<_>>();
     found.extend(tokio::task::spawn_blocking(read).await.unwrap_or_default());
+    found.extend(names(&patient, sources.clone()).await);
     if let Some(source) = sources.into_iter().next() {
         found.extend(served(&patient, source).await);
     }
     found
+}
+
+/// Whether some certificate names each host under which clients find a server here by HTTPS.
+async fn names(patient: &Patient, mut sources: Vec<Source>) -> Option<Finding> {
+    let Config { https, sites, server, .. } = &*patient.config;
+    if https.local_ca {
+        sources.push(Source::new(server.data_dir().join("local.pem")));
+    }
+    let mut hosts: Vec<_> = sites.iter().flat_map(|site| &site.hosts).collect();
+    hosts.dedup();
+    if hosts.is_empty() {
+        return None;
+    }
+    let load = move || -> Vec<_> {
+        let loader = Loader::new(default_provider());
+        sources.iter().filter_map(|source| loader.load(source, Timestamp::now()).ok()).collect()
+    };
+    let identities = tokio::task::spawn_blocking(load).await.unwrap_or_default();
+    let issued = https.acme.iter().flat_map(|acme| &acme.config.names);
+    let issued: Vec<_> = issued.map(|name| name.to_ascii_lowercase()).collect();
+    let covered = |host: &str| {
+        // A pattern needs a pattern; that of its own names stands for one label, as here.
+        let literal = |identity: &Identity| identity.info().names.iter().any(|own| own == host);
+        identities.iter().any(|identity| literal(identity) || identity.covers(host))
+            || issued.iter().any(|name| name == host || is_below_wildcard(name, host))
+    };
+    let bare: Vec<_> =
+        hosts.iter().filter(|host| !covered(host)).map(|host| host.as_str()).collect();
+    Some(if bare.is_empty() {
+        Finding::good(TEST, "each host of the upstreams is named by a certificate")
+    } else {
+        let forced = sites.iter().any(|site| {
+            site.https_redirect && site.hosts.iter().any(|host| bare.contains(&host.as_str()))
+        });
+        let what = format!("no certificate names {}: by HTTPS clients refuse it", bare.join(", "));
+        let remedy = "add the names to acme.domains or tls.names, or an identity that has them";
+        match forced {
+            true => Finding::problem(TEST, what, remedy),
+            false => Finding::note(TEST, what, remedy),
+        }
+    })
+}
+
+fn is_below_wildcard(name: &str, host: &str) -> bool {
+    let above = name.strip_prefix("*.");
+    above
+        .zip(host.split_once('.'))
+        .is_some_and(|(above, (label, rest))| label != "*" && above == rest)
 }
 
 /// How an authority's certificates stand, as the server that runs tells it.

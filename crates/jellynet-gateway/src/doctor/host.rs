@@ -22,21 +22,23 @@ pub(super) async fn interfaces(patient: Patient) -> Vec<Finding> {
     const TEST: &str = "interfaces";
     let table = patient.table();
     let told = urls::by_address(&patient.config, &table);
-    let rows = told.iter().map(|(interface, net, url)| match url {
-        Some(url) => Finding::good(TEST, format!("{interface} {net}: peers are told {url}")),
-        None => Finding::note(
+    let rows = told.iter().map(|(interface, net, urls)| match urls.as_slice() {
+        [] => Finding::note(
             TEST,
             format!("{interface} {net}: peers there are told nothing"),
             "listen on an address that they reach (http.listen), or publish a URL for them \
              (published.urls)",
         ),
+        urls => {
+            Finding::good(TEST, format!("{interface} {net}: peers are told {}", urls.join(" and ")))
+        }
     });
     let mut found: Vec<_> = rows.collect();
     let down = table.iter().filter(|interface| !interface.flags.up && !interface.flags.loopback);
     found.extend(down.map(|interface| {
         Finding::note(TEST, format!("{} is down", interface.name), "nothing, if it is not used")
     }));
-    if told.iter().all(|(_, _, url)| url.is_none()) {
+    if told.iter().all(|(_, _, urls)| urls.is_empty()) {
         found.push(Finding::problem(
             TEST,
             "no peer on any network can be told where this server is",

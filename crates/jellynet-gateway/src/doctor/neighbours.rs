@@ -22,8 +22,8 @@ pub(super) async fn test(patient: Patient) -> Vec<Finding> {
             continue;
         }
         others += 1;
-        let ours = patient.running.id.as_ref();
-        if ours.is_some_and(|ours| ours.eq_ignore_ascii_case(&answer.answer.id)) {
+        let mut ours = patient.running.ids.iter().flatten();
+        if ours.any(|ours| ours.eq_ignore_ascii_case(&answer.answer.id)) {
             let name = &answer.answer.name;
             found.push(Finding::problem(
                 TEST,

@@ -1,10 +1,11 @@
 //! The server that runs: does it, is it ready, and who does it say it is?
 
+use futures_util::future::join_all;
 use serde_json::Value;
 
 use super::{Finding, Patient};
 use crate::announce::Own;
-use crate::config::Config;
+use crate::config::{Config, Site};
 use crate::fetch::{self, Target};
 use crate::healthcheck::healthcheck;
 use crate::{healthcheck as checks, reach};
@@ -16,8 +17,8 @@ const TEST: &str = "server";
 pub(super) struct Running {
     /// What it answers when it is asked whether it is well.
     pub(super) health: Option<Result<(), String>>,
-    /// Its id, as clients are told.
-    pub(super) id: Option<String>,
+    /// The id of each site, as clients are told.
+    pub(super) ids: Vec<Option<String>>,
     /// `/ready` of the administrator's listener.
     pub(super) ready: Option<Value>,
     /// `/status.json` of the administrator's listener.
@@ -29,13 +30,14 @@ pub(super) struct Running {
 impl Running {
     pub(super) async fn look(config: &Config) -> Self {
         let admin = config.admin.listen.iter().find_map(reach::from_this_host);
-        let (health, id, admin) = tokio::join!(healthcheck(config), id(config), async {
+        let ids = join_all(config.sites.iter().map(|site| id(config, site)));
+        let (health, ids, admin) = tokio::join!(healthcheck(config), ids, async {
             let place = admin?;
             let ready = fetch::get(&Target::here(&place, false, "/ready")).await;
             let status = fetch::get(&Target::here(&place, false, "/status.json")).await;
             Some((json(ready), json(status)))
         });
-        let mut running = Self { health: Some(health), id, ..Self::default() };
+        let mut running = Self { health: Some(health), ids, ..Self::default() };
         if let Some((ready, status)) = admin {
             running.silent = ready.as_ref().err().or_else(|| status.as_ref().err()).cloned();
             running.ready = ready.ok();
@@ -55,12 +57,16 @@ fn json(answer: Result<fetch::Answer, String>) -> Result<Value, String> {
     serde_json::from_slice(&answer.body).map_err(|error| format!("{}: {error}", answer.status))
 }
 
-/// The id that clients are told: the upstream's, or the one that is kept here.
-async fn id(config: &Config) -> Option<String> {
-    if !config.has_upstream() {
+/// The id that clients of a site are told: the upstream's, or the one that is kept here.
+async fn id(config: &Config, site: &Site) -> Option<String> {
+    if site.upstream.is_none() {
         return Own::known_id(&config.server);
     }
-    let target = checks::target(config, "/System/Info/Public")?;
+    let mut target = checks::target(config, &site.base.join("/System/Info/Public"))?;
+    if let Some(host) = site.hosts.first() {
+        // A pattern stands for any name below it.
+        target.host = host.replacen("*.", "doctor.", 1);
+    }
     identity(&fetch::get(&target).await.ok()?)
 }
 

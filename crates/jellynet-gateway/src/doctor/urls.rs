@@ -3,7 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, UNIX_EPOCH};
 
+use futures_util::future::join_all;
+use http::header;
 use ipnet::IpNet;
+use jellynet_base_url::BasePath;
 use jellynet_netif::InterfaceTable;
 use jellynet_published::{Announced, Ask, Because};
 use jellynet_tls::Timestamp;
@@ -11,7 +14,7 @@ use tokio::net::lookup_host;
 use tokio::time::timeout;
 
 use super::{Finding, Patient, running};
-use crate::config::Config;
+use crate::config::{Config, Site};
 use crate::fetch::{self, Answer, Target};
 use crate::reach;
 
@@ -23,28 +26,36 @@ const SKEW: Duration = Duration::from_secs(60);
 /// Longer than a resolver that works takes.
 const RESOLVE: Duration = Duration::from_secs(4);
 
-/// For each address that is up and no loopback: its interface, its subnet, and the URL that a peer
-/// there is told.
+/// For each address that is up and no loopback: its interface, its subnet, and the URLs that a peer
+/// there is told, one for each site at most.
 pub(super) fn by_address(
     config: &Config,
     table: &InterfaceTable,
-) -> Vec<(String, IpNet, Option<String>)> {
+) -> Vec<(String, IpNet, Vec<String>)> {
     let addresses = table.addresses().filter(|(i, _)| i.flags.up && !i.flags.loopback);
     let rows = addresses.map(|(interface, address)| {
-        let told = ask(config, table, Ask::new(address.ip()).came_by(interface.index));
-        (interface.name.clone(), address.net.trunc(), told.map(|told| told.url))
+        let question = Ask::new(address.ip()).came_by(interface.index);
+        let told = config.sites.iter().filter_map(|site| ask(config, site, table, question));
+        (interface.name.clone(), address.net.trunc(), told.map(|told| told.url).collect())
     });
     rows.collect()
 }
 
-fn ask(config: &Config, table: &InterfaceTable, ask: Ask<'_>) -> Option<Announced> {
+fn ask(
+    config: &Config,
+    site: &Site,
+    table: &InterfaceTable,
+    question: Ask<'_>,
+) -> Option<Announced> {
     let listeners = reach::planned(&config.http.listen, &config.https.listen, table);
-    config.published_urls().for_peer(&ask, table, &listeners)
+    site.published.for_peer(&question, table, &listeners)
 }
 
 /// A URL that some peer is told.
 struct Told {
     url: String,
+    /// The index of the site that it is to lead to.
+    site: usize,
     /// Whether somebody outside is told it.
     outside: bool,
     /// Whether the operator wrote it.
@@ -53,39 +64,40 @@ struct Told {
 
 fn told(config: &Config, table: &InterfaceTable) -> Vec<Told> {
     let mut all: Vec<Told> = Vec::new();
-    let mut add = |announced: Option<Announced>, outside| {
-        let Some(announced) = announced else { return };
-        let written = matches!(announced.because, Because::Override { .. });
-        match all.iter_mut().find(|told| told.url == announced.url) {
-            Some(known) => known.outside |= outside,
-            None => all.push(Told { url: announced.url, outside, written }),
+    for (index, site) in config.sites.iter().enumerate() {
+        let mut add = |announced: Option<Announced>, outside| {
+            let Some(announced) = announced else { return };
+            let written = matches!(announced.because, Because::Override { .. });
+            let is_it = |told: &&mut Told| told.url == announced.url && told.site == index;
+            match all.iter_mut().find(is_it) {
+                Some(known) => known.outside |= outside,
+                None => all.push(Told { url: announced.url, site: index, outside, written }),
+            }
+        };
+        if config.access.remote {
+            add(ask(config, site, table, Ask::new(ELSEWHERE)), true);
         }
-    };
-    if config.access.remote {
-        add(ask(config, table, Ask::new(ELSEWHERE)), true);
-    }
-    let addresses = table.addresses().filter(|(i, _)| i.flags.up && !i.flags.loopback);
-    for (interface, address) in addresses {
-        add(ask(config, table, Ask::new(address.ip()).came_by(interface.index)), false);
+        let addresses = table.addresses().filter(|(i, _)| i.flags.up && !i.flags.loopback);
+        for (interface, address) in addresses {
+            let question = Ask::new(address.ip()).came_by(interface.index);
+            add(ask(config, site, table, question), false);
+        }
     }
     all
 }
 
 pub(super) async fn test(patient: Patient) -> Vec<Finding> {
     let table = patient.table();
-    let mut found = Vec::new();
     let all = told(&patient.config, &table);
     let looked = all.iter().map(|told| look(&patient, told));
-    for findings in futures_util::future::join_all(looked).await {
-        found.extend(findings);
-    }
-    found
+    join_all(looked).await.into_iter().flatten().collect()
 }
 
 async fn look(patient: &Patient, told: &Told) -> Vec<Finding> {
     let url = &told.url;
-    let (Some(who), Some(health)) =
-        (Target::below(url, "/System/Info/Public"), Target::below(url, "/health"))
+    let site = patient.config.sites.get(told.site);
+    let (Some(who), Some(health), Some(site)) =
+        (Target::below(url, "/System/Info/Public"), Target::below(url, "/health"), site)
     else {
         return vec![Finding::problem(
             TEST,
@@ -106,7 +118,7 @@ async fn look(patient: &Patient, told: &Told) -> Vec<Finding> {
     if !patient.running.answers() {
         return found;
     }
-    let target = if patient.config.has_upstream() { &who } else { &health };
+    let target = if site.upstream.is_some() { &who } else { &health };
     match fetch::get(target).await {
         Err(why) => found.push(Finding::problem(
             TEST,
@@ -116,17 +128,66 @@ async fn look(patient: &Patient, told: &Told) -> Vec<Finding> {
              elsewhere",
         )),
         Ok(answer) => {
-            found.push(verdict(patient, url, &answer));
+            found.push(verdict(patient, told, site, &answer));
             found.extend(trust(url, &answer));
             found.extend(skew(url, &answer));
+            found.extend(cut_off(url, &site.base).await);
         }
     }
     found
 }
 
+/// Whether a proxy on the way cuts the base path off and does not say so: who visits the base path
+/// is then sent to one below it once more.
+async fn cut_off(url: &str, base: &BasePath) -> Option<Finding> {
+    if base.is_root() {
+        return None;
+    }
+    let target = Target::below(url, "/")?;
+    let answer = fetch::get(&target).await.ok()?;
+    let location = answer.headers.get(header::LOCATION)?.to_str().ok()?;
+    let to = resolved(&target.path, location);
+    let twice = base.strip(&to).and_then(|rest| base.strip(rest)).is_some();
+    (answer.status.is_redirection() && twice).then(|| {
+        Finding::problem(
+            TEST,
+            format!(
+                "{url} is behind a proxy that cuts {base} off and does not say so: browsers end up \
+                 at {to}"
+            ),
+            format!(
+                "let the proxy pass the path on as it is, or send X-Forwarded-Prefix: {base}, or \
+                 remove the base path here (base_url.path)"
+            ),
+        )
+    })
+}
+
+/// The path that a `Location` of a path leads to, as browsers see it (RFC 3986 § 5.2.4, as far as
+/// redirects of ours need it).
+fn resolved(path: &str, location: &str) -> String {
+    let location = match location.split_once("://") {
+        Some((_, rest)) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/"),
+        None => location,
+    };
+    if location.starts_with('/') {
+        return location.to_owned();
+    }
+    let mut folder: Vec<_> = path.split('/').collect();
+    folder.pop();
+    for part in location.split('/') {
+        match part {
+            "." => {}
+            ".." => drop(folder.pop()),
+            part => folder.push(part),
+        }
+    }
+    folder.join("/")
+}
+
 /// Whether the right server answered.
-fn verdict(patient: &Patient, url: &str, answer: &Answer) -> Finding {
-    let status = answer.status;
+fn verdict(patient: &Patient, told: &Told, site: &Site, answer: &Answer) -> Finding {
+    let (url, status) = (&told.url, answer.status);
     if status.is_redirection() {
         let location = answer.headers.get("location").and_then(|l| l.to_str().ok()).unwrap_or("?");
         return Finding::problem(
@@ -143,16 +204,21 @@ fn verdict(patient: &Patient, url: &str, answer: &Answer) -> Finding {
              this host come in (access)?",
         );
     }
-    if !patient.config.has_upstream() {
+    if site.upstream.is_none() {
         return Finding::good(TEST, format!("{url} answers"));
     }
-    match (running::identity(answer), &patient.running.id) {
-        (Some(theirs), Some(ours)) if theirs.eq_ignore_ascii_case(ours) => {
-            Finding::good(TEST, format!("{url} leads here: it has our id {ours}"))
-        }
+    let ours = patient.running.ids.get(told.site).and_then(Option::as_ref);
+    match (running::identity(answer), ours) {
+        (Some(theirs), Some(ours)) if theirs.eq_ignore_ascii_case(ours) => Finding::good(
+            TEST,
+            format!("{url} leads here: it has our id {ours}{}", of(patient, site)),
+        ),
         (Some(theirs), Some(ours)) => Finding::problem(
             TEST,
-            format!("{url} leads to another server: its id is {theirs}, ours is {ours}"),
+            format!(
+                "{url} leads to another server: its id is {theirs}, ours is {ours}{}",
+                of(patient, site)
+            ),
             "let the name or the port forwarding lead to this host, or mend published.urls",
         ),
         (Some(theirs), None) => Finding::note(
@@ -165,6 +231,14 @@ fn verdict(patient: &Patient, url: &str, answer: &Answer) -> Finding {
             format!("{url} answers, but not as a media server"),
             "something else answers there: a captive portal, a proxy's own page, another site",
         ),
+    }
+}
+
+/// Which of several sites it is.
+fn of(patient: &Patient, site: &Site) -> String {
+    match patient.config.sites.len() {
+        1 => String::new(),
+        _ => format!(" ({})", site.name),
     }
 }
 
@@ -285,6 +359,21 @@ mod tests {
             [("nas", true), ("tv.local", true), ("tv.example.org", false), ("tv.lan.", true)]
         {
             assert_eq!(is_local_name(name), local, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_location_leads_where_browsers_go() {
+        for (path, location, to) in [
+            ("/tv/", "web/", "/tv/web/"),
+            ("/tv/", "tv/web/", "/tv/tv/web/"),
+            ("/tv/", "../tv/web/", "/tv/web/"),
+            ("/tv/", "./x", "/tv/x"),
+            ("/tv/", "/web/", "/web/"),
+            ("/tv/", "https://tv.example/web/", "/web/"),
+            ("/tv/", "https://tv.example", "/"),
+        ] {
+            assert_eq!(resolved(path, location), to, "{path} {location}");
         }
     }
 

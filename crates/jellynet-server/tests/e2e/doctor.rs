@@ -1,5 +1,7 @@
 //! `jellynet doctor`, and what it reads: `/status.json` and the metrics.
 
+mod sites;
+
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 

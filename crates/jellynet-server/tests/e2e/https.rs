@@ -163,6 +163,41 @@ fn a_redirect_leads_to_the_port_of_https_but_never_for_health() {
 }
 
 #[test]
+fn each_server_is_redirected_to_where_it_is_published_and_only_if_it_is_meant() {
+    let Some((host, folder)) = host() else { return };
+    for port in ["8097", "8098", "8099"] {
+        MediaServer::start(&host, &format!("127.0.0.1:{port}"));
+    }
+    let upstream =
+        |port: u16, more: &str| format!("[[upstream]]\nurl = 'http://127.0.0.1:{port}'\n{more}\n");
+    let config = identity(folder.path())
+        + "[https]\nredirect = true\n[published]\nhttps_port = 444\nurls = [\
+           'external=https://films.example', 'https://music.example:8443/m']\n"
+        + &upstream(8097, "hosts = ['films.example', 'films.lan']")
+        + &upstream(8098, "hosts = ['music.example']\nbase_url = '/m'")
+        + &upstream(8099, "hosts = ['books.example']\nhttps_redirect = false");
+    let server = Server::start(&host, &config);
+    let to = |name: &str, path: &str| {
+        let name = format!("Host: {name}");
+        let answer = host.run(|| ask("127.0.0.1:8096", &format!("GET {path}"), &[&name]).unwrap());
+        (answer.status, answer.header("location").map(str::to_owned))
+    };
+    let sent = |url: &str| (308, Some(url.to_owned()));
+    assert_eq!(to("films.example:8096", "/x?y"), sent("https://films.example/x?y"));
+    assert_eq!(to("music.example:8096", "/m/x"), sent("https://music.example:8443/m/x"));
+    assert_eq!(to("films.lan", "/x"), sent("https://films.lan:444/x"), "published nowhere");
+    assert_eq!(to("books.example", "/x").0, 200, "it is not meant");
+    assert_eq!(to("nobody.example", "/x").0, 308, "as for all");
+    // The other way round, by path, and in force at a reload.
+    let config = identity(folder.path())
+        + &upstream(8097, "base_url = '/films'")
+        + &upstream(8098, "base_url = '/music'\nhttps_redirect = true");
+    reload(&server, &config, "upstream[1].https_redirect");
+    assert_eq!(to("tv", "/music/x"), sent("https://tv:8920/music/x"));
+    assert_eq!((to("tv", "/films/x").0, to("tv", "/").0), (200, 200));
+}
+
+#[test]
 fn the_public_port_of_https_is_the_one_redirected_to() {
     let Some((host, folder)) = host() else { return };
     let config =

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use tower_layer::Layer;
 
-use super::{HttpsRedirectService, Policy};
+use super::{HttpsRedirectService, Place, Policy};
 use crate::request::RequestView;
 
 /// Sends clients from `http` to `https`; the table in the module says which.
@@ -30,6 +30,16 @@ impl HttpsRedirectLayer {
     #[must_use]
     pub fn redirect_to(mut self, host: impl Into<String>) -> Self {
         Arc::make_mut(&mut self.0).public_host = Some(host.into());
+        self
+    }
+
+    /// To another port where the client used this host, an IPv6 address in brackets. Of several
+    /// places with one host that counts whose path is the nearest above the one asked for, else
+    /// the first.
+    #[must_use]
+    pub fn with_place(mut self, host: impl Into<String>, path: &str, port: u16) -> Self {
+        let (host, path) = (host.into(), path.trim_end_matches('/').to_owned());
+        Arc::make_mut(&mut self.0).places.push(Place { host, path, port });
         self
     }
 
