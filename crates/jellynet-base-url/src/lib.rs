@@ -15,12 +15,13 @@
 //! | 3 | below an earlier one, to an in-place path: `/old/health` | pass as `/health` | pass as `/health` |
 //! | 4 | below an earlier one: `/old/x` | redirect to `/jellyfin/x` | pass as `/x` |
 //! | 5 | an in-place path: `/health`, `/System/Info/Public`, `/dlna/…` | pass as it is | pass as it is |
-//! | 6 | a near miss: `/jellyfinx` | not found | not found |
+//! | 6 | a near miss: `/jellyfinx`; with dot segments: `/..%2fx` | not found | not found |
 //! | 7 | anything else: `/`, `/other` | redirect to `/jellyfin/web/` | not found |
 //!
 //! * Prefixes are whole segments, compared decoded and without regard to ASCII letter case. What
 //!   follows is passed on raw: nothing is decoded twice.
-//! * A path whose `..` could climb out of the prefix, however it is written, is not under it.
+//! * A path whose `..` could climb out of the prefix, however it is written, is not under it. Above
+//!   the root there is nothing to climb out of: without a base path it is passed on as it is.
 //! * A redirect is a 302 with the query kept, and **relative**: a proxy that cuts a prefix off in
 //!   front of us changes nothing. It names no host and never begins with `//`. (For a path with dot
 //!   segments, about which clients disagree, it is path-absolute.)

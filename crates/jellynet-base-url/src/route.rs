@@ -146,7 +146,7 @@ impl Router {
             Place::Base(rest) => self.at_base(class, path, rest, target, query),
             Place::Previous { rest, .. } => self.at_previous(class, path, rest, target, query),
             Place::Stays => pass(target),
-            Place::NearMiss => Route::NotFound,
+            Place::Nowhere => Route::NotFound,
             Place::Outside => match class {
                 RequestClass::Navigation => self.to_default(path, query),
                 RequestClass::Other => Route::NotFound,
@@ -213,7 +213,7 @@ impl Router {
             Place::Base(_) => (self.base.len(), ClaimedBy::Base),
             Place::Previous { prefix, .. } => (prefix, ClaimedBy::Previous),
             Place::Stays => (0, ClaimedBy::InPlace),
-            Place::NearMiss | Place::Outside => return None,
+            Place::Nowhere | Place::Outside => return None,
         };
         Some(Claim { prefix, by })
     }
@@ -225,7 +225,9 @@ impl Router {
     }
 
     fn place<'t>(&self, path: &'t str) -> Place<'t> {
-        let under_base = self.base.strip(path).filter(|rest| !climbs(rest));
+        // There is nothing to climb out of above the root: what is not sure is the application's.
+        let stays_below = |rest: &&str| self.base.is_root() || !climbs(rest);
+        let under_base = self.base.strip(path).filter(stays_below);
         // The longest prefix wins, so that a base URL can be removed: its root matches all.
         for previous in &self.previous {
             if under_base.is_some() && previous.len() <= self.base.len() {
@@ -241,7 +243,7 @@ impl Router {
         match under_base {
             Some(rest) => Place::Base(rest),
             None if self.stays(path) => Place::Stays,
-            None if self.base.is_near_miss(path) => Place::NearMiss,
+            None if self.base.is_near_miss(path) || dots(path).is_some() => Place::Nowhere,
             None => Place::Outside,
         }
     }
@@ -312,8 +314,9 @@ enum Place<'t> {
     },
     /// Reachable without the base.
     Stays,
-    /// `/jellyfinx`: a mistyped address or a neighbour's, which a redirect would hide.
-    NearMiss,
+    /// `/jellyfinx`: a mistyped address or a neighbour's, which a redirect would hide. `/..%2fx`:
+    /// no browser asks for it, and whoever does means another place than it says.
+    Nowhere,
     Outside,
 }
 
