@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderMap, Method, StatusCode, Uri, Version, header};
-use jellynet_netif::{ClientAddr, PeerAddr};
+use jellynet_netif::{ClientAddr, PeerAddr, RequestId};
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -71,6 +71,11 @@ impl AccessLog {
         !matches!(self.format, Format::Off)
     }
 
+    /// Whether a line says what its request is called.
+    pub(crate) const fn names_requests(&self) -> bool {
+        matches!(self.format, Format::Json)
+    }
+
     pub(crate) fn write(&self, record: &Record, end: &End) {
         let line = match self.format {
             Format::Off => return,
@@ -94,6 +99,7 @@ impl fmt::Debug for AccessLog {
 #[derive(Debug)]
 pub(crate) struct Record {
     pub(crate) listener: Arc<str>,
+    id: Option<RequestId>,
     client: String,
     method: Method,
     target: String,
@@ -116,6 +122,7 @@ pub(crate) struct End {
 impl Record {
     pub(crate) fn new<B>(
         listener: &Arc<str>,
+        id: Option<RequestId>,
         request: &http::Request<B>,
         began: OffsetDateTime,
     ) -> Self {
@@ -123,6 +130,7 @@ impl Record {
         let text = |name| text_of(headers, name);
         Self {
             listener: Arc::clone(listener),
+            id,
             client: client(request.extensions()),
             method: request.method().clone(),
             target: target_of(request.uri()),
@@ -201,6 +209,8 @@ fn escaped(text: &str) -> String {
 #[derive(Serialize)]
 struct Line<'a> {
     time: String,
+    /// Also in an answer that says that the upstream failed, and in the log beside the cause.
+    request_id: Option<&'a str>,
     listener: &'a str,
     client: &'a str,
     method: &'a str,
@@ -218,6 +228,7 @@ struct Line<'a> {
 fn json(record: &Record, end: &End) -> String {
     let line = Line {
         time: record.began.format(&Rfc3339).unwrap_or_default(),
+        request_id: record.id.as_ref().map(RequestId::as_str),
         listener: &record.listener,
         client: &record.client,
         method: record.method.as_str(),

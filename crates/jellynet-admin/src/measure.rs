@@ -7,8 +7,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bytes::Buf;
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
+use jellynet_netif::{ClientAddr, RequestId};
 use pin_project_lite::pin_project;
 use time::OffsetDateTime;
 use tower_layer::Layer;
@@ -16,6 +17,8 @@ use tower_service::Service;
 
 use crate::access_log::{AccessLog, End, Record};
 use crate::metrics::{InFlight, ListenerMetrics};
+
+static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Counts, times and logs the requests of one listener.
 #[derive(Clone, Debug)]
@@ -61,10 +64,11 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let log = &self.layer.log;
         let record = log.is_on().then(|| {
-            let record = Record::new(&self.layer.name, &request, now_utc());
+            let id = log.names_requests().then(|| name(&mut request));
+            let record = Record::new(&self.layer.name, id, &request, now_utc());
             Box::new((record, log.clone()))
         });
         MeasureFuture {
@@ -74,6 +78,15 @@ where
             inner: self.inner.call(request),
         }
     }
+}
+
+/// Gives a request its id, for all that is said of it.
+fn name<B>(request: &mut Request<B>) -> RequestId {
+    let client = request.extensions().get::<ClientAddr>();
+    let given = request.headers().get(&X_REQUEST_ID);
+    let id = RequestId::of(client, given.map(HeaderValue::as_bytes));
+    request.extensions_mut().insert(id.clone());
+    id
 }
 
 /// A request that has not ended.

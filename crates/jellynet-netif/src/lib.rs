@@ -58,6 +58,7 @@ mod interface;
 mod list;
 #[cfg(feature = "os")]
 mod os;
+mod request_id;
 mod subnet;
 #[cfg(feature = "tokio")]
 mod udp;
@@ -73,6 +74,7 @@ pub use crate::interface::{Interface, InterfaceAddr, InterfaceFlags, InterfaceTa
 pub use crate::list::{BadEntry, ParseListError};
 #[cfg(feature = "os")]
 pub use crate::os::interfaces;
+pub use crate::request_id::RequestId;
 pub use crate::subnet::{BadSubnet, BadSubnetReason, NamedSubnets, ParseSubnetSetError, SubnetSet};
 #[cfg(feature = "tokio")]
 pub use crate::udp::{

@@ -1,16 +1,14 @@
 //! What a client is told when the upstream says nothing: little, true, and never to be cached.
 
-use std::collections::hash_map::RandomState;
 use std::error::Error;
 use std::fmt::Write as _;
-use std::hash::BuildHasher;
-use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
+use jellynet_netif::RequestId;
 
 use crate::body::ResponseBody;
 use crate::error::ForwardError;
@@ -23,19 +21,23 @@ pub(crate) static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id
 #[non_exhaustive]
 pub struct Failed {
     /// The number that stands in the answer.
-    pub request_id: String,
+    pub request_id: RequestId,
     /// The cause with its sources, joined by `: `.
     pub cause: String,
 }
 
-/// A number that no other request of this process has, and that tells nothing.
-pub(crate) fn request_id() -> String {
-    static START: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one("request"));
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    // An odd multiplier makes this a permutation: no number comes twice.
-    let id = START.wrapping_add(number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    format!("{id:016x}")
+/// What is kept of a request for an answer that is made here.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    method: Method,
+    /// What a log calls it already.
+    id: Option<RequestId>,
+}
+
+impl Asked {
+    pub(crate) fn of(parts: &Parts) -> Self {
+        Self { method: parts.method.clone(), id: parts.extensions.get().cloned() }
+    }
 }
 
 /// An error with its sources, joined by `: `.
@@ -52,11 +54,12 @@ pub(crate) fn chain(error: &dyn Error) -> String {
 /// The response to a request that could not be answered.
 pub(crate) fn answer(
     error: &ForwardError,
-    method: &Method,
+    asked: Asked,
     retry_after: Duration,
 ) -> Response<ResponseBody> {
     let status = error.status();
-    let failed = Failed { request_id: request_id(), cause: chain(error) };
+    let request_id = asked.id.unwrap_or_else(RequestId::unique);
+    let failed = Failed { request_id, cause: chain(error) };
     let text = format!(
         "{} {}\n{}\nRequest {}\n",
         status.as_u16(),
@@ -64,14 +67,14 @@ pub(crate) fn answer(
         explanation(status),
         failed.request_id,
     );
-    let body = if method == Method::HEAD { "" } else { &text };
+    let body = if asked.method == Method::HEAD { "" } else { &text };
     let mut response = Response::new(ResponseBody::from(Bytes::copy_from_slice(body.as_bytes())));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     let plain = HeaderValue::from_static("text/plain; charset=utf-8");
     headers.insert(CONTENT_TYPE, plain);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Ok(id) = HeaderValue::from_str(&failed.request_id) {
+    if let Ok(id) = HeaderValue::from_str(failed.request_id.as_str()) {
         headers.insert(&REQUEST_ID, id);
     }
     if status == StatusCode::SERVICE_UNAVAILABLE {
@@ -104,12 +107,13 @@ mod tests {
             address: "10.0.0.5:8096".to_owned(),
             source: io::ErrorKind::ConnectionRefused.into(),
         };
-        let response = answer(&error, &Method::GET, Duration::from_secs(7));
+        let response =
+            answer(&error, Asked { method: Method::GET, id: None }, Duration::from_secs(7));
         assert_eq!(response.status(), 503);
         assert_eq!(response.headers()[RETRY_AFTER], "7");
         assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
         let failed = response.extensions().get::<Failed>().unwrap();
-        assert_eq!(response.headers()["x-request-id"], *failed.request_id);
+        assert_eq!(response.headers()["x-request-id"], failed.request_id.as_str());
         assert_eq!(
             failed.cause,
             "cannot connect to the upstream at 10.0.0.5:8096: connection refused"
@@ -117,8 +121,12 @@ mod tests {
     }
 
     #[test]
-    fn no_request_id_comes_twice() {
-        let ids: std::collections::HashSet<_> = (0..1000).map(|_| request_id()).collect();
-        assert_eq!(ids.len(), 1000);
+    fn a_request_that_has_a_name_keeps_it() {
+        let error = ForwardError::Request { what: "it asks for a tunnel" };
+        let id = RequestId::parse(b"of-the-proxy");
+        let response =
+            answer(&error, Asked { method: Method::GET, id: id.clone() }, Duration::ZERO);
+        assert_eq!(response.headers()["x-request-id"], "of-the-proxy");
+        assert_eq!(response.extensions().get::<Failed>().map(|it| it.request_id.clone()), id);
     }
 }

@@ -10,7 +10,7 @@ use http_body::Body;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 
-use crate::answer::answer;
+use crate::answer::{Asked, answer};
 use crate::body::multiplexed::Multiplexed;
 use crate::body::upload::{Upload, UploadLength};
 use crate::body::{ResponseBody, Stream};
@@ -134,11 +134,11 @@ impl Upstream {
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
         let (parts, body) = request.into_parts();
-        let method = parts.method.clone();
+        let asked = Asked::of(&parts);
         let (length, mut upload) = request_body(body);
         match self.hand_over(parts, length, &mut upload).await {
             Ok(response) => response,
-            Err(error) => self.refuse(&error, &method).map(|body| body.holding(upload)),
+            Err(error) => self.refuse(&error, asked).map(|body| body.holding(upload)),
         }
     }
 
@@ -325,9 +325,9 @@ impl Upstream {
     }
 
     /// Tells the client little and the log all.
-    fn refuse(&self, error: &ForwardError, method: &Method) -> Response<ResponseBody> {
+    fn refuse(&self, error: &ForwardError, asked: Asked) -> Response<ResponseBody> {
         self.shared.counters.failure();
-        let response = answer(error, method, self.shared.config.retry_after);
+        let response = answer(error, asked, self.shared.config.retry_after);
         let failed = response.extensions().get::<crate::Failed>();
         let request = failed.map_or("", |failed| failed.request_id.as_str());
         let cause = failed.map_or("", |failed| failed.cause.as_str());

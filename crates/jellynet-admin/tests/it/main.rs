@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use jellynet_admin::{AccessLog, Admin, Format, MeasureLayer, Metrics, Part, Ready};
-use jellynet_netif::{ClientAddr, PeerAddr};
+use jellynet_netif::{ClientAddr, PeerAddr, Provenance, RequestId};
 use tower::{Layer, ServiceExt, service_fn};
 
 #[derive(Clone, Default)]
@@ -46,8 +46,13 @@ fn request() -> Request<()> {
     request
 }
 
-async fn answer(_: Request<()>) -> Result<Response<Full<Bytes>>, Infallible> {
-    Ok(Response::new(Full::new(Bytes::from_static(b"hello"))))
+/// Who answers knows what the log calls the request, where it does.
+async fn answer(request: Request<()>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let mut response = Response::new(Full::new(Bytes::from_static(b"hello")));
+    if let Some(id) = request.extensions().get::<RequestId>() {
+        response.headers_mut().insert("x-request-id", id.as_str().parse().unwrap());
+    }
+    Ok(response)
 }
 
 async fn lines(format: Format, read_body: bool) -> (String, String) {
@@ -92,6 +97,37 @@ async fn a_json_line_says_whether_the_response_was_sent_whole() {
         assert_eq!(line["client"], "192.0.2.1");
         assert_eq!(line["status"], 200);
         assert!(!line.to_string().contains("S3CR3T"));
+    }
+}
+
+#[tokio::test]
+async fn a_json_line_names_its_request_as_whoever_answers_does() {
+    for (format, provenance, given, taken) in [
+        (Format::Json, Provenance::Direct, "forged", None),
+        (Format::Json, Provenance::Forwarded { hops: 1 }, "of-the-proxy", Some("of-the-proxy")),
+        (Format::Json, Provenance::Forwarded { hops: 1 }, "a \"b", None),
+        (Format::Combined, Provenance::Forwarded { hops: 1 }, "x", None),
+        (Format::Off, Provenance::Forwarded { hops: 1 }, "x", None),
+    ] {
+        let (written, metrics) = (Written::default(), Metrics::new("1"));
+        let log = AccessLog::new(format, written.clone());
+        let layer = MeasureLayer::new("http", metrics.listener("http"), log);
+        let mut request = request();
+        request.headers_mut().insert("x-request-id", given.parse().unwrap());
+        let mut client = ClientAddr::direct("192.0.2.1:9".parse().unwrap());
+        client.provenance = provenance;
+        request.extensions_mut().insert(client);
+        let response = layer.layer(service_fn(answer)).oneshot(request).await.unwrap();
+        let told = response.headers().get("x-request-id").map(|id| id.to_str().unwrap().to_owned());
+        drop(response);
+        assert_eq!(told.is_some(), format == Format::Json, "nobody else needs a name");
+        let Some(told) = told else { continue };
+        let line: serde_json::Value = serde_json::from_str(&written.text()).unwrap();
+        assert_eq!(line["request_id"], *told);
+        match taken {
+            Some(taken) => assert_eq!(told, taken),
+            None => assert!(told != given && told.len() == 16, "{told}"),
+        }
     }
 }
 

@@ -1,7 +1,10 @@
 //! The administrator's side: health, metrics, status, the health check, and the access log.
 
 use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
+use std::thread;
 
 use jellynet_test::netns::Namespace;
 use jellynet_test::peer;
@@ -258,6 +261,34 @@ fn the_access_log_tells_who_asked_and_no_secret() {
                 );
             }
         }
+    }
+}
+
+#[test]
+fn a_failed_request_has_one_name_in_the_answer_and_in_both_logs() {
+    let Some(host) = Namespace::new("jellynet-server") else { return };
+    let nonsense = host.run(|| TcpListener::bind("127.0.0.1:8097").unwrap());
+    thread::spawn(move || {
+        for mut stream in nonsense.incoming().map_while(Result::ok) {
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(b"nonsense\r\n\r\n");
+        }
+    });
+    let server = Server::start(
+        &host,
+        "[log]\naccess = 'json'\n[proxies]\nknown = ['127.0.0.1']\n[discovery]\n\
+         enabled = false\n[[upstream]]\nurl = 'http://127.0.0.1:8097'\n",
+    );
+    for (given, taken) in [("X-Request-Id: of-nginx-7", true), ("X-Request-Id: a b", false)] {
+        let headers = ["X-Forwarded-For: 192.0.2.7", given];
+        let answer = host.run(|| ask(PUBLIC, "GET /x", &headers).unwrap());
+        let id = answer.header("x-request-id").unwrap().to_owned();
+        assert_eq!((answer.status, id == "of-nginx-7"), (502, taken), "{}", answer.head);
+        assert!(answer.body.contains(&format!("Request {id}\n")), "{}", answer.body);
+        let line = server.process.wait_for_line(&format!("\"request_id\":\"{id}\""), SOON);
+        assert!(line.contains("\"status\":502"), "{line}");
+        let cause = server.process.wait_for_line(&format!("request=\"{id}\""), SOON);
+        assert!(cause.contains("cannot forward a request"), "{cause}");
     }
 }
 
