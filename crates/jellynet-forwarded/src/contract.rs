@@ -7,7 +7,8 @@ use std::str::FromStr;
 /// its own word.
 ///
 /// What is not in here is read past: it comes from whoever stands before the proxy. The default
-/// is [`STANDARD`](Self::STANDARD). Written as names with commas between: `for,proto,host,port`.
+/// is [`STANDARD`](Self::STANDARD). Written as names with commas between, `for,proto,host,port`, or
+/// with `+` where a comma parts the entries of a list: `for+proto+host+port`.
 ///
 /// | name | header | in `Forwarded` |
 /// | --- | --- | --- |
@@ -93,7 +94,7 @@ impl FromStr for Contract {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut whole = Self(0);
-        for name in text.split(',').map(str::trim) {
+        for name in text.split([',', '+']).map(str::trim) {
             let known = NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
             let (_, contract) =
                 known.ok_or_else(|| ParseContractError { name: name.to_owned() })?;
@@ -113,8 +114,9 @@ mod tests {
         assert!(contract.sets(Contract::FOR) && contract.sets(Contract::PORT));
         assert!(!contract.sets(Contract::HOST) && !contract.sets(Contract::STANDARD));
         assert_eq!(contract.to_string(), "for,port");
+        assert_eq!("for+port".parse(), Ok(contract), "where a comma parts entries");
         assert_eq!(Contract::default().to_string(), "for,proto,host");
-        for bad in ["", "for,", "for;proto", "all"] {
+        for bad in ["", "for,", "for+", "for;proto", "all"] {
             assert!(bad.parse::<Contract>().is_err(), "{bad}");
         }
     }

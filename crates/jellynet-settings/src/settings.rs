@@ -147,6 +147,12 @@ impl Settings {
         self.entries.get(key).map(Entry::elements)
     }
 
+    /// Whether a list comes from a place that has none (environment, flag), and was split at commas.
+    #[must_use]
+    pub fn is_split(&self, key: &str) -> bool {
+        self.entries.get(key).is_some_and(Entry::is_split)
+    }
+
     /// Reads a list, each element with the parser; every bad element is reported with its index.
     /// `None` when it is not set, or any element was rejected.
     pub fn list<T, E: Display>(

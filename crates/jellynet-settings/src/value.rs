@@ -60,16 +60,22 @@ impl Entry {
     /// The elements of a list; a single text is a list of one, and one that comes from a place
     /// that has no lists (environment, flag) is split at commas.
     pub(crate) fn elements(&self) -> Vec<String> {
-        match (&self.value, &self.origin) {
-            (Value::List(list), _) => list.clone(),
-            (Value::Text(text), Origin::Environment { .. } | Origin::Flag { .. }) => text
+        match &self.value {
+            Value::List(list) => list.clone(),
+            Value::Text(text) if self.is_split() => text
                 .split(',')
                 .map(str::trim)
                 .filter(|e| !e.is_empty())
                 .map(str::to_owned)
                 .collect(),
-            (Value::Text(text), Origin::File { .. } | Origin::Given) => vec![text.clone()],
+            Value::Text(text) => vec![text.clone()],
         }
+    }
+
+    /// Whether it comes from a place that has no lists.
+    pub(crate) const fn is_split(&self) -> bool {
+        let text = matches!(self.value, Value::Text(_));
+        text && matches!(self.origin, Origin::Environment { .. } | Origin::Flag { .. })
     }
 }
 

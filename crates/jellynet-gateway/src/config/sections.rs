@@ -11,7 +11,7 @@ use http::uri::Scheme;
 use jellynet_access::{FilterMode, Lan, ParseRemoteFilterError, RemoteFilter};
 use jellynet_base_url::{BasePath, DefaultPath, InPlacePath, Router};
 use jellynet_bind::{Families, Listen};
-use jellynet_forwarded::{AllowedHosts, Family, HopLimit, KnownProxies};
+use jellynet_forwarded::{AllowedHosts, Contract, Family, HopLimit, KnownProxies};
 use jellynet_netif::SubnetSet;
 use jellynet_settings::Settings;
 use jellynet_tuner::ports::parse_range;
@@ -192,6 +192,9 @@ impl Proxies {
     fn known(settings: &mut Settings) -> Option<KnownProxies> {
         let key = "proxies.known";
         let entries = settings.elements(key)?;
+        if settings.is_split(key) {
+            refuse_torn(settings, key, &entries);
+        }
         KnownProxies::parse(&entries)
             .map_err(|error| {
                 reject_entries(settings, key, error.bad().iter().map(|b| (b.index, b)));
@@ -210,6 +213,23 @@ impl Proxies {
                 reject_entries(settings, key, bad);
             })
             .ok()
+    }
+}
+
+/// `10.0.0.2 sets for,proto` in a variable are two entries, of which the second would be a proxy of
+/// the name `proto`.
+fn refuse_torn(settings: &mut Settings, key: &str, entries: &[String]) {
+    for (at, pair) in entries.windows(2).enumerate() {
+        if let [entry, next] = pair
+            && entry.contains(" sets ")
+            && next.parse::<Contract>().is_ok()
+        {
+            let what = format!(
+                "`{next}` behind `{entry}` is an entry of its own, since commas part them here: \
+                 write `{entry}+{next}`"
+            );
+            settings.reject(&format!("{key}[{}]", at + 1), what);
+        }
     }
 }
 

@@ -92,6 +92,30 @@ fn the_environment_is_read_and_its_errors_are_named() {
 }
 
 #[test]
+fn what_a_proxy_sets_can_be_said_in_a_variable() {
+    let explain = |known: &str| {
+        let mut command = jellynet(&["explain", "--peer", "10.0.0.2", "--format", "json"]);
+        for header in ["For: 192.0.2.7", "Proto: https", "Host: forged.example"] {
+            command.args(["-H", &format!("X-Forwarded-{header}")]);
+        }
+        command.args(["-H", "Host: tv.lan"]).env("JELLYNET_PROXIES__KNOWN", known);
+        run(command)
+    };
+    let (code, out, err) = explain("10.0.0.9, 10.0.0.2 sets for+proto");
+    assert_eq!(code, 0, "{err}");
+    assert!(out.contains("192.0.2.7") && out.contains("https"), "{out}");
+    assert!(
+        out.contains("tv.lan") && !out.contains("forged"),
+        "the host is not the proxy's: {out}"
+    );
+    // With a comma, `proto` would be a proxy of this name, and nobody would be told.
+    let (code, _, err) = explain("10.0.0.2 sets for,proto");
+    assert_eq!(code, 78);
+    assert!(err.contains("proxies.known[1]"), "{err}");
+    assert!(err.contains("write `10.0.0.2 sets for+proto`"), "{err}");
+}
+
+#[test]
 fn a_missing_configuration_or_directory_is_named() {
     let (code, _, err) = run(jellynet(&["check", "--config", "/nonexistent/j.toml"]));
     assert_eq!(code, 78);
