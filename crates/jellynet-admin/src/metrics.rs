@@ -33,7 +33,8 @@ struct Inner {
 }
 
 impl Metrics {
-    /// Registers the metrics of this crate, `jellynet_build_info` with `version` among them.
+    /// Registers the metrics of this crate, `jellynet_build_info` with `version` and `commit` among
+    /// them.
     ///
     /// # Panics
     ///
@@ -43,7 +44,7 @@ impl Metrics {
         clippy::expect_used,
         reason = "constant names, registered once in a registry of our own"
     )]
-    pub fn new(version: &str) -> Self {
+    pub fn new(version: &str, commit: &str) -> Self {
         let registry = Registry::new();
         let counter = |name: &str, help: &str, labels: &[&str]| {
             IntCounterVec::new(Opts::new(name, help), labels).expect("a constant name")
@@ -51,8 +52,8 @@ impl Metrics {
         let gauge = |name: &str, help: &str, labels: &[&str]| {
             IntGaugeVec::new(Opts::new(name, help), labels).expect("a constant name")
         };
-        let build = gauge("jellynet_build_info", "The version that runs.", &["version"]);
-        build.with_label_values(&[version]).set(1);
+        let build = gauge("jellynet_build_info", "What runs.", &["version", "commit"]);
+        build.with_label_values(&[version, commit]).set(1);
         let inner = Inner {
             requests: counter(
                 "jellynet_http_requests_total",
@@ -273,7 +274,7 @@ mod tests {
 
     #[test]
     fn what_is_counted_is_shown_with_bounded_labels() {
-        let metrics = Metrics::new("1.2.3");
+        let metrics = Metrics::new("1.2.3", "c0ffee");
         let http = metrics.listener("http");
         let in_flight = http.begin();
         http.answered(&Method::GET, StatusCode::NOT_FOUND, Duration::from_millis(3));
@@ -284,7 +285,7 @@ mod tests {
         });
         let text = metrics.encode();
         for line in [
-            "jellynet_build_info{version=\"1.2.3\"} 1",
+            "jellynet_build_info{commit=\"c0ffee\",version=\"1.2.3\"} 1",
             "jellynet_http_requests_total{code=\"4xx\",listener=\"http\",method=\"GET\"} 1",
             "jellynet_http_requests_total{code=\"other\",listener=\"http\",method=\"other\"} 1",
             "jellynet_http_requests_in_flight{listener=\"http\"} 1",

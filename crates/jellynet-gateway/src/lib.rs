@@ -28,6 +28,7 @@ mod status;
 mod swap;
 mod tls;
 mod tuners;
+mod version;
 mod welcome;
 
 pub use crate::config::{Config, KEYS};
@@ -37,3 +38,4 @@ pub use crate::explain::{Explain, Question};
 pub use crate::gateway::{Drain, Gateway, OpenError};
 pub use crate::healthcheck::healthcheck;
 pub use crate::reload::{Reload, ReloadError, Reloaded};
+pub use crate::version::version;

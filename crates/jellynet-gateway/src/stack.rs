@@ -39,6 +39,7 @@ use crate::routing::{Asked, Chosen, Routing};
 use crate::site::Site;
 use crate::sites::Sites;
 use crate::tls::Tls;
+use crate::version;
 
 /// What answers a request.
 pub(crate) type Stack = Forwarded<Measure<Challenged<MapRequest<Guarded, OwnHealth>>>>;
@@ -81,7 +82,7 @@ impl Parts {
             policy: LivePolicy::new(policy(&config.access, interfaces)),
             audit: AuditLog::new(),
             refusals: Counters::default(),
-            metrics: Metrics::new(env!("CARGO_PKG_VERSION")),
+            metrics: Metrics::new(version::NUMBER, version::commit()),
         }
     }
 

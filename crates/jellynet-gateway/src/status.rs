@@ -16,6 +16,7 @@ use crate::dlna::SsdpStatus;
 use crate::health::{Health, upstreams as upstreams_of};
 use crate::tls::Tls;
 use crate::tuners::{self, StreamStatus};
+use crate::version;
 
 /// How many peers that send untrusted headers are named.
 const PEERS: usize = 32;
@@ -33,6 +34,7 @@ pub(crate) struct Watched {
 #[derive(Serialize)]
 pub(crate) struct Status {
     version: &'static str,
+    commit: &'static str,
     listeners: Vec<ListenerStatus>,
     connections: BTreeMap<String, Connections>,
     interfaces: Vec<AddressStatus>,
@@ -126,7 +128,8 @@ impl Status {
         let last = watched.counts.last_reload();
         let denied = watched.refusals.iter().filter(|(reason, n)| !reason.allows() && *n > 0);
         Self {
-            version: env!("CARGO_PKG_VERSION"),
+            version: version::NUMBER,
+            commit: version::commit(),
             listeners: health.listeners.outcomes().iter().map(listener).collect(),
             connections: connections(health),
             interfaces: interfaces(health),

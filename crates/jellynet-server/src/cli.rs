@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use jellynet_gateway::version;
 use jellynet_settings::{Settings, parse_duration};
 
 use crate::verbs::{CertVerb, TunerVerb};
@@ -23,7 +24,7 @@ Exit codes: 0 done; 1 failed while running; 2 wrong usage; 3 looked and found a 
 /// answers Jellyfin clients that search on port 7359/udp, and shows a page that says what to do
 /// next.
 #[derive(Debug, Parser)]
-#[command(name = "jellynet", version, after_help = AFTER, args_conflicts_with_subcommands = true)]
+#[command(name = "jellynet", version = version(), after_help = AFTER, args_conflicts_with_subcommands = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) settings: SettingsArgs,

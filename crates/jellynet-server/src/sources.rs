@@ -14,7 +14,8 @@ use crate::logging::Log;
 /// Read when no file is named; the first that is there.
 const FILES: [&str; 2] = ["jellynet.toml", "/etc/jellynet/jellynet.toml"];
 /// Variables with our prefix that are no keys.
-const NOT_KEYS: [&str; 3] = ["JELLYNET_CONFIG", "JELLYNET_PEERS", "JELLYNET_PYTHON"];
+const NOT_KEYS: [&str; 4] =
+    ["JELLYNET_COMMIT", "JELLYNET_CONFIG", "JELLYNET_PEERS", "JELLYNET_PYTHON"];
 
 /// Everything that was configured.
 #[derive(Debug)]

@@ -56,7 +56,7 @@ async fn answer(request: Request<()>) -> Result<Response<Full<Bytes>>, Infallibl
 }
 
 async fn lines(format: Format, read_body: bool) -> (String, String) {
-    let (written, metrics) = (Written::default(), Metrics::new("1"));
+    let (written, metrics) = (Written::default(), Metrics::new("1", "c0ffee"));
     let log = AccessLog::new(format, written.clone());
     let service =
         MeasureLayer::new("http", metrics.listener("http"), log).layer(service_fn(answer));
@@ -109,7 +109,7 @@ async fn a_json_line_names_its_request_as_whoever_answers_does() {
         (Format::Combined, Provenance::Forwarded { hops: 1 }, "x", None),
         (Format::Off, Provenance::Forwarded { hops: 1 }, "x", None),
     ] {
-        let (written, metrics) = (Written::default(), Metrics::new("1"));
+        let (written, metrics) = (Written::default(), Metrics::new("1", "c0ffee"));
         let log = AccessLog::new(format, written.clone());
         let layer = MeasureLayer::new("http", metrics.listener("http"), log);
         let mut request = request();
@@ -141,7 +141,7 @@ fn the_administrator_gets_an_answer_of_now() {
     let up = Arc::new(Mutex::new(false));
     let asked = Arc::clone(&up);
     let admin = Admin::new(
-        Metrics::new("1"),
+        Metrics::new("1", "c0ffee"),
         move || {
             let up = *asked.lock().unwrap();
             Ready::new([if up {

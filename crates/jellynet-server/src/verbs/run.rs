@@ -1,7 +1,7 @@
 //! `jellynet run`: opens, says so, serves, drains when a signal comes.
 
 use jellynet_bind::systemd;
-use jellynet_gateway::{Gateway, Reload};
+use jellynet_gateway::{Gateway, Reload, version};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::SettingsArgs;
@@ -26,7 +26,7 @@ async fn serve(
     let file = configured
         .file
         .map_or_else(|| "no configuration file".to_owned(), |f| f.display().to_string());
-    let version = env!("CARGO_PKG_VERSION");
+    let version = version();
     let summary = gateway.summary().replace('\n', "\n  ");
     let (reload, drain) = (gateway.reload(), gateway.start());
     print(&format!("jellynet {version} ({file})\n  {summary}\nready to serve\n"));

@@ -103,6 +103,13 @@ fn metrics_have_their_names_and_count() {
     ] {
         assert!(text.contains(&format!("# TYPE {name}\n")), "{name} is not in\n{text}");
     }
+    let commit = option_env!("JELLYNET_COMMIT").filter(|commit| !commit.is_empty());
+    let build = format!(
+        "jellynet_build_info{{commit=\"{}\",version=\"{}\"}} 1\n",
+        commit.unwrap_or("unknown"),
+        env!("CARGO_PKG_VERSION")
+    );
+    assert!(text.contains(&build), "{build} is not in\n{text}");
     let series: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
     let different: BTreeSet<_> =
         series.iter().map(|line| line.rsplit_once(' ').unwrap().0).collect();

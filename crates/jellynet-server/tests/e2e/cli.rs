@@ -24,9 +24,12 @@ fn help_and_version_help() {
     for part in ["discover", "interfaces", "check", "--listen", "JELLYNET_", "78"] {
         assert!(out.contains(part), "{part} is not in\n{out}");
     }
+    // As whoever builds says; CI does.
+    let commit = option_env!("JELLYNET_COMMIT").filter(|commit| !commit.is_empty());
+    let commit = commit.map(|commit| format!(" ({commit})")).unwrap_or_default();
     assert_eq!(
         run(jellynet(&["--version"])).1,
-        format!("jellynet {}\n", env!("CARGO_PKG_VERSION"))
+        format!("jellynet {}{commit}\n", env!("CARGO_PKG_VERSION"))
     );
     assert_eq!(run(jellynet(&["--no-such-flag"])).0, 2);
 }
