@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
+use jellynet_netif::Interface;
 use jellynet_tls::Timestamp;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -55,7 +56,8 @@ pub(super) async fn container(patient: Patient) -> Vec<Finding> {
         return vec![Finding::good(TEST, "no container")];
     };
     let table = patient.table();
-    let bridged = table.iter().any(|i| !i.flags.loopback && is_veth(Path::new("/"), &i.name));
+    let here = |i: &&Interface| !i.flags.loopback && is_addressed(i);
+    let bridged = table.iter().filter(here).any(|i| is_veth(Path::new("/"), &i.name));
     vec![if !bridged {
         Finding::good(TEST, format!("a {kind} container on the host's own network"))
     } else if patient.config.discovery.enabled || patient.config.ssdp {
@@ -77,18 +79,31 @@ pub(super) async fn container(patient: Patient) -> Vec<Finding> {
     }]
 }
 
-/// What kind of container has this root.
+/// What kind of container has this root: by what its maker puts there, else by the name of the
+/// group of the first process, which a container with a namespace of its own for groups does not
+/// show.
 fn container_at(root: &Path) -> Option<&'static str> {
-    if root.join(".dockerenv").exists() {
-        return Some("Docker");
+    const FILES: [(&str, &str); 3] = [
+        (".dockerenv", "Docker"),
+        ("run/.containerenv", "Podman"),
+        ("var/run/secrets/kubernetes.io", "Kubernetes"),
+    ];
+    if let Some((_, kind)) = FILES.into_iter().find(|(file, _)| root.join(file).exists()) {
+        return Some(kind);
     }
-    if root.join("run/.containerenv").exists() {
-        return Some("Podman");
-    }
-    let groups = std::fs::read_to_string(root.join("proc/1/cgroup")).unwrap_or_default();
-    [("docker", "Docker"), ("kubepods", "Kubernetes"), ("lxc", "LXC")]
-        .into_iter()
-        .find_map(|(word, kind)| groups.contains(word).then_some(kind))
+    let read = |file: &str| std::fs::read_to_string(root.join(file)).unwrap_or_default();
+    // systemd's Container Interface: the name of the manager.
+    let managers = ["run/host/container-manager", "run/systemd/container"].map(read).concat();
+    let words = [managers, read("proc/1/cgroup")].concat();
+    [
+        ("kubepods", "Kubernetes"),
+        ("docker", "Docker"),
+        ("podman", "Podman"),
+        ("lxc", "LXC"),
+        ("systemd-nspawn", "systemd-nspawn"),
+    ]
+    .into_iter()
+    .find_map(|(word, kind)| words.contains(word).then_some(kind))
 }
 
 /// Whether an interface is one end of a cable whose other end is in another namespace.
@@ -96,6 +111,15 @@ fn is_veth(root: &Path, name: &str) -> bool {
     let read =
         |file: &str| std::fs::read_to_string(root.join("sys/class/net").join(name).join(file)).ok();
     matches!((read("iflink"), read("ifindex")), (Some(link), Some(index)) if link != index)
+}
+
+/// Whether it has an address of a network. The host's ends of its containers' cables have none, or
+/// what the kernel gives to every link.
+fn is_addressed(interface: &Interface) -> bool {
+    interface.addresses.iter().any(|address| match address.ip() {
+        IpAddr::V4(_) => true,
+        IpAddr::V6(v6) => !v6.is_unicast_link_local(),
+    })
 }
 
 /// A wrong clock makes every certificate a bad one.
@@ -178,7 +202,12 @@ mod tests {
         };
         put("proc/1/cgroup", "0::/init.scope\n");
         assert_eq!(container_at(&root), None);
-        put("proc/1/cgroup", "0::/kubepods/pod1\n");
+        put("proc/1/cgroup", "0::/kubepods/docker/pod1\n");
+        assert_eq!(container_at(&root), Some("Kubernetes"));
+        put("proc/1/cgroup", "0::/\n");
+        put("run/systemd/container", "lxc\n");
+        assert_eq!(container_at(&root), Some("LXC"));
+        put("var/run/secrets/kubernetes.io/serviceaccount/token", "");
         assert_eq!(container_at(&root), Some("Kubernetes"));
         put("run/.containerenv", "");
         assert_eq!(container_at(&root), Some("Podman"));

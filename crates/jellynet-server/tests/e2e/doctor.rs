@@ -1,5 +1,6 @@
 //! `jellynet doctor`, and what it reads: `/status.json` and the metrics.
 
+mod container;
 mod sites;
 
 use std::io::Write as _;
@@ -19,11 +20,15 @@ const UPSTREAM: &str = "[[upstream]]\nurl = 'http://127.0.0.1:8097'\n";
 
 /// Exit code, and the findings.
 fn doctor(on: &Namespace, server: &Server) -> (i32, Value) {
+    doctor_by(on, server, jellynet(&[]))
+}
+
+/// The same by a command to which the arguments are given.
+fn doctor_by(on: &Namespace, server: &Server, mut command: Command) -> (i32, Value) {
     let config = server.folder.path().join("jellynet.toml");
     let data = server.folder.path().join("data");
     let arguments = ["--config", config.to_str().unwrap(), "--data-dir", data.to_str().unwrap()];
-    let mut command = jellynet(&["doctor", "--format", "json"]);
-    command.args(arguments);
+    command.args(["doctor", "--format", "json"]).args(arguments);
     let output = on.run(|| command.output().unwrap());
     let text = String::from_utf8_lossy(&output.stdout);
     let found: Value = serde_json::from_str(&text)
