@@ -169,7 +169,8 @@ impl<'a> Wanted<'a> {
         if text.eq_ignore_ascii_case("upnp:rootdevice") {
             return Some(Self::RootDevice);
         }
-        let (scheme, rest) = text.split_once(':')?;
+        let (scheme, rest) = text.split_at_checked(text.bytes().position(is_colon)?)?;
+        let rest = rest.get(1..)?;
         if scheme.eq_ignore_ascii_case("uuid") {
             return rest.parse().ok().map(Self::Device);
         }
@@ -181,12 +182,14 @@ impl<'a> Wanted<'a> {
 
     /// `urn:domain:device|service:type:version`, each part there and without spaces.
     fn read_type(text: &'a str) -> Option<Self> {
-        let (stem, version) = text.rsplit_once(':')?;
-        let mut parts = stem.split(':').skip(1);
+        let (stem, version) = text.split_at_checked(text.bytes().rposition(is_colon)?)?;
+        let version = version.get(1..)?;
+        let mut parts = stem.as_bytes().split(|byte| is_colon(*byte)).skip(1);
         let (domain, kind, name) = (parts.next()?, parts.next()?, parts.next()?);
-        let known = kind.eq_ignore_ascii_case("device") || kind.eq_ignore_ascii_case("service");
-        let whole = |part: &str| !part.is_empty() && !part.contains(char::is_whitespace);
-        if !known || !whole(domain) || !whole(name) || parts.next().is_some() {
+        let known = kind.eq_ignore_ascii_case(b"device") || kind.eq_ignore_ascii_case(b"service");
+        let spaces =
+            !stem.bytes().all(|byte| byte.is_ascii_graphic()) && stem.contains(char::is_whitespace);
+        if !known || domain.is_empty() || name.is_empty() || spaces || parts.next().is_some() {
             return None;
         }
         if version.is_empty() || !version.bytes().all(|b| b.is_ascii_digit()) {
@@ -195,6 +198,10 @@ impl<'a> Wanted<'a> {
         let version = version.parse().ok().filter(|v| *v > 0)?;
         Some(Self::Type { stem, version })
     }
+}
+
+const fn is_colon(byte: u8) -> bool {
+    byte == b':'
 }
 
 #[cfg(test)]

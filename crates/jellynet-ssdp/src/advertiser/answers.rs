@@ -26,6 +26,8 @@ pub(super) struct Answers {
     most: usize,
     sources: Sources,
     all: Bucket,
+    /// Where the messages that match are collected, again and again.
+    matching: Vec<usize>,
 }
 
 /// One answer that waits for its random delay.
@@ -50,6 +52,7 @@ impl Answers {
             most: limits.pending,
             sources: Sources::new(each, limits.sources),
             all: Bucket::per_second(limits.answer_burst, limits.answers_per_second),
+            matching: Vec::new(),
         }
     }
 
@@ -154,7 +157,9 @@ impl Advertiser {
         };
         let via = Via::Reply { interface: interface.index, source };
         let link = endpoint.link;
-        let matching: Vec<usize> = self.matching(endpoint, &question.wanted);
+        let mut matching = std::mem::take(&mut self.answers.matching);
+        matching.clear();
+        matching.extend(self.matching(endpoint, &question.wanted));
         // Only what waits can be repeated. Two questions that collide cost one of them its answer.
         let waits = question.window.is_some() || !self.answers.pending.is_empty();
         let id = if waits { fnv1a(question.text.as_bytes()) } else { 0 };
@@ -163,7 +168,7 @@ impl Advertiser {
         } else if self.answers.is_pending(datagram.source, id) {
             count(&mut self.counters.repeated);
         } else if self.admit(now, matching.len()) {
-            for message in matching {
+            for message in matching.iter().copied() {
                 let answer = Answer {
                     to: datagram.source,
                     via,
@@ -177,17 +182,15 @@ impl Advertiser {
         } else {
             count(&mut self.counters.throttled);
         }
+        self.answers.matching = matching;
     }
 
     /// The messages that answer `wanted` and have a URL at that endpoint.
-    fn matching(&self, endpoint: &Endpoint, wanted: &Wanted<'_>) -> Vec<usize> {
+    fn matching(&self, endpoint: &Endpoint, wanted: &Wanted<'_>) -> impl Iterator<Item = usize> {
         let located = |device: usize| endpoint.locations.get(device).is_some_and(Option::is_some);
-        self.messages
-            .iter()
-            .enumerate()
-            .filter(|(_, (device, message))| located(*device) && message.matches(wanted))
+        let all = self.messages.iter().enumerate();
+        all.filter(move |(_, (device, message))| located(*device) && message.matches(wanted))
             .map(|(at, _)| at)
-            .collect()
     }
 
     /// Whether there is room for so many more answers, all or none.

@@ -96,9 +96,10 @@ impl Lines<'_> {
 
     fn text(&mut self, name: &str, value: &str) {
         self.0.reserve(name.len().saturating_add(value.len()).saturating_add(4));
-        for part in [name, ": ", value, "\r\n"] {
-            self.0.extend_from_slice(part.as_bytes());
-        }
+        self.0.extend_from_slice(name.as_bytes());
+        self.0.extend_from_slice(b": ");
+        self.0.extend_from_slice(value.as_bytes());
+        self.0.extend_from_slice(b"\r\n");
     }
 
     fn field(&mut self, name: &str, value: Option<FieldValue<'_>>) {
