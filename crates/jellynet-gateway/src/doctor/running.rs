@@ -63,6 +63,10 @@ async fn id(config: &Config, site: &Site) -> Option<String> {
         return Own::known_id(&config.server);
     }
     let mut target = checks::target(config, &site.base.join("/System/Info/Public"))?;
+    let https = || config.https.listen.iter().find_map(reach::from_this_host);
+    if let (true, Some(place)) = (site.https_redirect, https()) {
+        (target.place, target.tls) = (place, true);
+    }
     if let Some(host) = site.hosts.first() {
         // A pattern stands for any name below it.
         target.host = host.replacen("*.", "doctor.", 1);

@@ -34,7 +34,17 @@ fn container(folder: &Folder, marker: &str) -> Command {
     std::fs::create_dir_all(&root).unwrap();
     let build = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let mut command = Command::new("unshare");
-    command.args(["--mount", "--pid", "--fork", "--kill-child", "sh", "-c", MAKE, "sh"]);
+    command.args([
+        "--mount",
+        "--pid",
+        "--cgroup",
+        "--fork",
+        "--kill-child",
+        "sh",
+        "-c",
+        MAKE,
+        "sh",
+    ]);
     command.arg(root).arg(build).arg(marker);
     command
 }

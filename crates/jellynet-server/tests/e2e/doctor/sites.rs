@@ -58,6 +58,22 @@ fn the_url_of_each_server_is_followed_to_that_server() {
 }
 
 #[test]
+fn a_server_that_sends_everybody_to_https_is_known_by_its_id_all_the_same() {
+    let Some(net) = Network::new() else { return };
+    both(&net.server);
+    let config = format!(
+        "{WITH_ADMIN}[https]\nlisten = ['*:8920']\n[[upstream]]\nurl = 'http://127.0.0.1:8097'\n\
+         hosts = ['10.77.1.1']\nhttps_redirect = true\n[published]\n\
+         urls = ['https://10.77.1.1:8920']\n"
+    );
+    let server = Server::start(&net.server, &config);
+    server.process.wait_for_line(FILMS, SOON);
+    let (_, found) = doctor(&net.server, &server);
+    let leads = format!("https://10.77.1.1:8920 leads here: it has our id {FILMS}");
+    assert!(finds(&found, "published", "good", &leads), "{found:#}");
+}
+
+#[test]
 fn each_host_is_compared_with_the_certificates() {
     let Some(host) = Namespace::new("jellynet-server") else { return };
     if peer::find_with("openssl", &["version"]).is_none() {
