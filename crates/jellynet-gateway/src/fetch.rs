@@ -9,11 +9,9 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper_util::rt::TokioIo;
-use jellynet_tls::default_provider;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
-use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use jellynet_tls::{Shown, default_provider, insecure_observing_client};
+use rustls::client::danger::ServerCertVerifier;
+use rustls_pki_types::ServerName;
 use rustls_platform_verifier::Verifier;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
@@ -126,23 +124,23 @@ where
     if !target.tls {
         return exchange(stream, target, None).await;
     }
-    let host = target.host.parse::<http::uri::Authority>()?;
-    let name = host.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-    let listener = Arc::new(Listener::new(default_provider()));
-    let config = ClientConfig::builder_with_provider(default_provider())
-        .with_safe_default_protocol_versions()?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::clone(&listener) as _)
-        .with_no_client_auth();
+    let asked = target.host.parse::<http::uri::Authority>()?;
+    let name = asked.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+    let said = Arc::new(Mutex::new(Ok(())));
+    let host = Verifier::new(default_provider()).map_err(|error| error.to_string());
+    let heard = Arc::clone(&said);
+    let config = insecure_observing_client(default_provider(), move |shown| {
+        *heard.lock().unwrap_or_else(PoisonError::into_inner) = judge(&host, &shown);
+    })?;
     let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
     let stream = connector.connect(ServerName::try_from(name)?, stream).await?;
-    exchange(stream, target, Some(&listener)).await
+    exchange(stream, target, Some(&said)).await
 }
 
 async fn exchange<S>(
     stream: S,
     target: &Target,
-    listener: Option<&Listener>,
+    said: Option<&Mutex<Result<(), String>>>,
 ) -> Result<Answer, Failed>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -158,7 +156,7 @@ where
     let answer = async {
         let (head, body) = sender.send_request(request).await?.into_parts();
         let body = Limited::new(body, MOST).collect().await?.to_bytes();
-        let trust = listener.map(Listener::verdict);
+        let trust = said.map(|it| it.lock().unwrap_or_else(PoisonError::into_inner).clone());
         Ok(Answer { status: head.status, headers: head.headers, body, trust })
     };
     let answer = answer.await;
@@ -166,69 +164,13 @@ where
     answer
 }
 
-/// Asks this host what it thinks of a certificate, keeps the answer, and goes on.
-#[derive(Debug)]
-struct Listener {
-    provider: Arc<CryptoProvider>,
-    /// What this host trusts; why not, where that cannot be read.
-    host: Result<Verifier, String>,
-    said: Mutex<Result<(), String>>,
-}
-
-impl Listener {
-    fn new(provider: Arc<CryptoProvider>) -> Self {
-        let host = Verifier::new(Arc::clone(&provider)).map_err(|error| error.to_string());
-        Self { provider, host, said: Mutex::new(Ok(())) }
-    }
-
-    fn verdict(&self) -> Result<(), String> {
-        self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-impl ServerCertVerifier for Listener {
-    fn verify_server_cert(
-        &self,
-        leaf: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
-        ocsp: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let said = match &self.host {
-            Ok(host) => host
-                .verify_server_cert(leaf, intermediates, name, ocsp, now)
-                .map(drop)
-                .map_err(|error| error.to_string()),
-            Err(error) => Err(format!("this host has no list of authorities: {error}")),
-        };
-        *self.said.lock().unwrap_or_else(PoisonError::into_inner) = said;
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        leaf: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, leaf, signature, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        leaf: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, leaf, signature, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
+/// What this host thinks of a certificate.
+fn judge(host: &Result<Verifier, String>, shown: &Shown<'_>) -> Result<(), String> {
+    let host = host.as_ref();
+    let host = host.map_err(|error| format!("this host has no list of authorities: {error}"))?;
+    host.verify_server_cert(shown.leaf, shown.intermediates, shown.name, shown.ocsp, shown.now)
+        .map(drop)
+        .map_err(|error| error.to_string())
 }
 
 /// The messages of an error and its causes, each once.

@@ -4,15 +4,14 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::crypto::CryptoProvider;
+use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::host;
 use crate::identity::{Identity, hex};
+use crate::observe::insecure_observing_client;
 use crate::pkcs12::sha256;
 
 /// For the whole check.
@@ -101,21 +100,22 @@ async fn dial(
     let port: u16 = port.and_then(|port| port.parse().ok()).ok_or_else(malformed)?;
     let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
     let name = ServerName::try_from(host.clone()).map_err(|_| malformed())?;
-    let recorder = Arc::new(Recorder { provider: Arc::clone(&provider), seen: Mutex::default() });
+    let seen = Arc::new(Mutex::new(Vec::new()));
     let failed = |source| ServeCheckError::Handshake { address: named(), source };
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| failed(io::Error::other(error)))?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::clone(&recorder) as _)
-        .with_no_client_auth();
+    let remembered = Arc::clone(&seen);
+    let config = insecure_observing_client(provider, move |shown| {
+        let all = std::iter::once(shown.leaf).chain(shown.intermediates);
+        let digests = all.map(|der| sha256(der)).collect();
+        *remembered.lock().unwrap_or_else(PoisonError::into_inner) = digests;
+    })
+    .map_err(|error| failed(io::Error::other(error)))?;
     let stream = TcpStream::connect((host, port))
         .await
         .map_err(|source| ServeCheckError::Connect { address: named(), source })?;
     let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
     let stream = connector.connect(name, stream).await.map_err(failed)?;
     let (_, connection) = stream.get_ref();
-    let seen = recorder.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let seen: Vec<[u8; 32]> = seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
     Ok(ServeReport {
         address: named(),
         as_expected: expected.map(|identity| identity.info().served_sha256 == seen),
@@ -126,51 +126,4 @@ async fn dial(
             .map(|suite| format!("{:?}", suite.suite()))
             .unwrap_or_default(),
     })
-}
-
-/// Accepts every certificate and remembers it.
-#[derive(Debug)]
-struct Recorder {
-    provider: Arc<CryptoProvider>,
-    seen: Mutex<Vec<[u8; 32]>>,
-}
-
-impl ServerCertVerifier for Recorder {
-    fn verify_server_cert(
-        &self,
-        leaf: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        _name: &ServerName<'_>,
-        _ocsp: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let all = std::iter::once(leaf).chain(intermediates);
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) =
-            all.map(|der| sha256(der)).collect();
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        leaf: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, leaf, signature, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        leaf: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, leaf, signature, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
 }

@@ -88,6 +88,8 @@ mod limits;
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 mod local;
 mod material;
+#[cfg(feature = "tokio")]
+mod observe;
 mod oid;
 mod pem;
 mod pkcs12;
@@ -128,6 +130,8 @@ pub use limits::Limits;
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 pub use local::{Ensured, LocalAuthority, LocalCertificate, LocalError, Reason};
 pub use material::Format;
+#[cfg(feature = "tokio")]
+pub use observe::{Shown, insecure_observing_client};
 pub use pkcs12::write::Encryption;
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 pub use provider::default_provider;
