@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::{Request, Response, StatusCode};
 use http_body_util::channel::Channel;
@@ -35,7 +36,11 @@ fn text(text: String) -> Answer {
 }
 
 /// Repeats what it was asked, switches protocols, or waits for ever.
-async fn answer(mut request: Request<Incoming>, over: Over) -> Result<Answer, hyper::Error> {
+async fn answer(
+    mut request: Request<Incoming>,
+    over: Over,
+    connection: usize,
+) -> Result<Answer, hyper::Error> {
     match request.uri().path() {
         "/wait" => {
             std::future::pending::<()>().await;
@@ -64,7 +69,7 @@ async fn answer(mut request: Request<Incoming>, over: Over) -> Result<Answer, hy
     let (parts, body) = request.into_parts();
     let body = body.collect().await?;
     let trailers = body.trailers().cloned();
-    let mut told = format!("{} {:?}\n", parts.method, parts.version);
+    let mut told = format!("{} {:?}\nby connection {connection}\n", parts.method, parts.version);
     for (name, value) in &parts.headers {
         told.push_str(&format!("{name}: {}\n", value.to_str().unwrap()));
     }
@@ -88,27 +93,25 @@ async fn upstream(requests: usize) -> (SocketAddr, Arc<Notify>) {
     let over = Arc::new(Notify::new());
     let shared = Arc::clone(&over);
     tokio::spawn(async move {
-        loop {
+        for connection in 0.. {
             let (stream, _) = listener.accept().await.unwrap();
             let over = Arc::clone(&shared);
-            let left = Arc::new(tokio::sync::Semaphore::new(requests));
-            let used = Arc::clone(&left);
+            let left = AtomicUsize::new(requests);
+            let last = Arc::new(Notify::new());
+            let told = Arc::clone(&last);
             tokio::spawn(async move {
                 let service = service_fn(move |request| {
-                    if let Ok(permit) = used.try_acquire() {
-                        permit.forget();
+                    if left.fetch_sub(1, Ordering::Relaxed) == 1 {
+                        told.notify_one();
                     }
-                    if used.available_permits() == 0 {
-                        used.close();
-                    }
-                    answer(request, Over(Arc::clone(&over)))
+                    answer(request, Over(Arc::clone(&over)), connection)
                 });
                 let builder = auto::Builder::new(TokioExecutor::new());
                 let serving = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
                 let mut serving = std::pin::pin!(serving);
                 tokio::select! {
                     _ = &mut serving => return,
-                    _ = left.acquire_many(u32::MAX >> 4) => {}
+                    () = last.notified() => {}
                 }
                 serving.as_mut().graceful_shutdown();
                 let _ = serving.await;
@@ -131,22 +134,27 @@ async fn the_upstream_gets_the_clients_words_and_trailers_pass_both_ways() {
                    TE: trailers\r\nConnection: close, TE, X-Hop\r\nX-Hop: 1\r\n\
                    X-Forwarded-For: 6.6.6.6\r\nTrailer: x-sum\r\nTransfer-Encoding: chunked\r\n\r\n\
                    5\r\nhello\r\n0\r\nx-sum: 5\r\ncontent-length: 9\r\n\r\n";
-    let response = gateway.ask(request).await;
-    for expected in [
-        "POST HTTP/2.0\n",
-        "http://tv.lan:81/a%2Fb?q 5\n",
-        "cookie: a=b; c\n",
-        "te: trailers\n",
-        "x-forwarded-for: 127.0.0.1\n",
-        "x-forwarded-host: tv.lan:81\n",
-        "\r\nx-sum: 5\r\n",
-    ] {
-        assert!(response.contains(expected), "{expected:?} is not in\n{response}");
+    for _ in 0..5 {
+        let response = gateway.ask(request).await;
+        for expected in [
+            "POST HTTP/2.0\n",
+            "by connection 0\n",
+            "http://tv.lan:81/a%2Fb?q 5\n",
+            "cookie: a=b; c\n",
+            "te: trailers\n",
+            "x-forwarded-for: 127.0.0.1\n",
+            "x-forwarded-host: tv.lan:81\n",
+            "\r\nx-sum: 5\r\n",
+        ] {
+            assert!(response.contains(expected), "{expected:?} is not in\n{response}");
+        }
+        for hidden in ["x-hop", "6.6.6.6", "transfer-encoding: chunked\n", "content-length: 9"] {
+            assert!(!response.contains(hidden), "{hidden:?} is in\n{response}");
+        }
     }
-    for hidden in ["x-hop", "6.6.6.6", "transfer-encoding: chunked\n", "content-length: 9"] {
-        assert!(!response.contains(hidden), "{hidden:?} is in\n{response}");
-    }
-    assert_eq!(gateway.quiet().await.failures, 0);
+    let quiet = gateway.quiet().await;
+    assert_eq!((quiet.connections, quiet.idle), (1, 1));
+    assert_eq!((quiet.requests, quiet.retries, quiet.failures), (5, 0, 0));
 }
 
 #[tokio::test]
