@@ -79,7 +79,7 @@ pub struct CounterSnapshot {
     pub tunnels: usize,
     /// Requests since the start.
     pub requests: u64,
-    /// Requests that went out twice, since a kept connection turned out to be dead.
+    /// How often a request went out again, since its connection broke before an answer.
     pub retries: u64,
     /// Requests that the upstream did not answer.
     pub failures: u64,

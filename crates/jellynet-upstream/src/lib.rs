@@ -15,8 +15,9 @@
 //! 4. Who the client is comes from the layers in front (`ClientAddr`, else `PeerAddr` among the
 //!    extensions; scheme and authority in the target). The client's own `X-Forwarded-*`,
 //!    `X-Original-*`, `X-Real-IP` and `Forwarded` go no further.
-//! 5. A request goes out a second time only when a kept connection turned out to be dead, no byte
-//!    of an answer came, its body is untouched, and it is idempotent or was not sent at all.
+//! 5. A request goes out again only when its connection broke, no byte of an answer came, its body
+//!    is untouched, and it is idempotent or was not sent at all: twice at most, the last time on a
+//!    new connection, so that a restart is met with an answer or an honest 503.
 //! 6. Upgrades become tunnels with half-close and a time-out of their own.
 //! 7. A client that goes away takes its request with it: the connection to the upstream closes.
 //! 8. `Expect: 100-continue` is asked of the upstream, and the body waits for its word, or for 1 s;

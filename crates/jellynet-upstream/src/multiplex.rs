@@ -29,6 +29,9 @@ const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
 const MAX_HEAD: u32 = 64 * 1024;
 const PING: Duration = Duration::from_secs(30);
 const PONG: Duration = Duration::from_secs(20);
+/// How often a request goes out at most: on a connection that was closing, on one to a server that
+/// ended before it read it, and on one to the server that came.
+const MOST_SENDS: usize = 3;
 
 /// The connection of an upstream, made when it is needed.
 #[derive(Debug, Default)]
@@ -73,32 +76,34 @@ impl Multiplex {
     ) -> Result<(Response<Incoming>, Gauge), ForwardError> {
         let stream = self.streams.enter();
         let request = request(head, ())?;
-        let (mut sender, mut kept) = self.sender(&way).await?;
+        let mut sender = self.sender(&way).await?;
         let has_body = upload.is_some();
         let (body, watched) = UploadBody::new(upload.take());
         let mut request = request.map(|()| body);
+        let mut left = MOST_SENDS;
         loop {
-            let again = (kept && !has_body && method.is_idempotent()).then(|| copy(&request));
+            left -= 1;
+            let last = left == 0;
+            let again = (!last && !has_body && method.is_idempotent()).then(|| copy(&request));
             match send(sender, request, &watched, way.config).await {
                 Ok(response) => return Ok((response, stream)),
-                // A connection that was kept may have been closing: as with HTTP/1.1, what did not
-                // go out, or is harmless to repeat, goes out again.
+                // As with HTTP/1.1: what did not go out, or is harmless to repeat, goes out again.
                 Err(Attempt { error, unsent }) => {
-                    let unsent = unsent.filter(|_| kept).map(|request| *request);
+                    let unsent = unsent.filter(|_| !last).map(|request| *request);
                     let broke = matches!(error, ForwardError::Multiplex(_));
                     request = unsent.or_else(|| again.filter(|_| broke)).ok_or(error)?;
                     self.drop_closed();
                     way.counters.retry();
-                    (sender, kept) = self.sender(&way).await?;
+                    sender = self.sender(&way).await?;
                 }
             }
         }
     }
 
-    /// The connection that is there, or a new one; and whether it was there before.
-    async fn sender(&self, way: &Way<'_>) -> Result<(SendRequest<UploadBody>, bool), ForwardError> {
+    /// The connection that is there, or a new one.
+    async fn sender(&self, way: &Way<'_>) -> Result<SendRequest<UploadBody>, ForwardError> {
         if let Some(sender) = self.kept() {
-            return Ok((sender, true));
+            return Ok(sender);
         }
         let io = connect(way.config).await.inspect_err(|error| way.health.connect_failed(error))?;
         way.health.connected();
@@ -120,7 +125,7 @@ impl Multiplex {
             }
         });
         *self.lock() = Some(Link { sender: sender.clone(), used: Instant::now() });
-        Ok((sender, false))
+        Ok(sender)
     }
 
     fn kept(&self) -> Option<SendRequest<UploadBody>> {

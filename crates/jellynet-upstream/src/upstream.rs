@@ -1,5 +1,7 @@
 //! The upstream: what a request goes through.
 
+mod attempts;
+
 use std::error::Error as StdError;
 use std::sync::Arc;
 
@@ -16,10 +18,9 @@ use crate::body::upload::{Upload, UploadLength};
 use crate::body::{ResponseBody, Stream};
 use crate::config::UpstreamConfig;
 use crate::conn::Conn;
-use crate::connect::connect;
 use crate::counters::{CounterSnapshot, Counters, Gauge};
 use crate::error::ForwardError;
-use crate::exchange::{BoxUpload, Exchange, Failure};
+use crate::exchange::{BoxUpload, Exchange};
 use crate::head::decode::{ResponseHead, is_bodyless};
 use crate::head::encode::{HeadOptions, RequestLength, encode};
 use crate::head::hop::has_token;
@@ -227,32 +228,6 @@ impl Upstream {
         Ok(response)
     }
 
-    /// Runs the exchange, first on kept connections, then on a new one.
-    async fn exchange(
-        &self,
-        exchange: &Exchange<'_>,
-        upload: &mut Option<BoxUpload>,
-    ) -> Result<(Conn, ResponseHead), ForwardError> {
-        while let Some(mut conn) = self.shared.pool.take() {
-            match exchange.run(&mut conn, upload).await {
-                Ok(head) => return Ok((conn, head)),
-                Err(failure) if may_retry(exchange.method, &failure) => {
-                    self.shared.counters.retry();
-                }
-                Err(failure) => return Err(failure.error),
-            }
-        }
-        let io = connect(&self.shared.config).await.inspect_err(|error| {
-            self.shared.health.connect_failed(error);
-        })?;
-        self.shared.health.connected();
-        let mut conn = Conn::new(io, &self.shared.counters.connections);
-        match exchange.run(&mut conn, upload).await {
-            Ok(head) => Ok((conn, head)),
-            Err(failure) => Err(failure.error),
-        }
-    }
-
     /// Makes the response; a body that is already here frees its connection at once.
     fn respond(
         &self,
@@ -385,14 +360,4 @@ where
             (RequestLength::Chunked, Some(Box::pin(upload)))
         }
     }
-}
-
-/// Whether a request that failed on a kept connection may go out again (RFC 9110 § 9.2.2): its
-/// body is untouched, no answer came, and either nothing was sent or repeating it is harmless.
-fn may_retry(method: &Method, failure: &Failure) -> bool {
-    let broke = matches!(failure.error, ForwardError::Closed { .. });
-    broke
-        && !failure.answered
-        && !failure.uploaded
-        && (failure.wrote == 0 || method.is_idempotent())
 }

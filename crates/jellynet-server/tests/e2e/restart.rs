@@ -82,10 +82,9 @@ fn a_restart_fails_no_request_that_could_be_asked_again() {
         }
         (all, searcher.join().unwrap())
     });
-    // What found nobody there is told so, and when to come again. What stood in the queue of the
-    // one that ended, at most one of each client, broke with it: there was nobody to ask again.
-    assert!(statuses.keys().all(|status| matches!(status, 200 | 502 | 503)), "{statuses:?}");
-    assert!(statuses.get(&502).is_none_or(|&broke| broke <= 3 * 4), "{statuses:?}");
+    // What found nobody there is told so, and when to come again; what stood in the queue of the one
+    // that ended is asked again, and is told the same.
+    assert!(statuses.keys().all(|status| matches!(status, 200 | 503)), "{statuses:?}");
     assert!(statuses[&200] > 20, "{statuses:?}");
     assert!(asked > 1 && answered == asked, "{answered} of {asked} searches were answered");
 }

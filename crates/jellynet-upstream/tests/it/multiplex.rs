@@ -40,12 +40,13 @@ async fn answer(
     mut request: Request<Incoming>,
     over: Over,
     connection: usize,
-) -> Result<Answer, hyper::Error> {
+) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
     match request.uri().path() {
         "/wait" => {
             std::future::pending::<()>().await;
             drop(over);
         }
+        "/reset" => return Err("of no use".into()),
         "/refuse" => {
             let mut refusal = text("no".to_owned());
             *refusal.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
@@ -223,4 +224,36 @@ async fn an_upstream_without_http_2_is_told_of() {
     let gateway = gateway(address).await;
     assert_eq!(status_and_body(&gateway.get().await).0, 502);
     assert_eq!(gateway.quiet().await.connections, 0);
+}
+
+#[tokio::test]
+async fn an_upstream_that_resets_every_stream_is_not_asked_for_ever() {
+    let (address, _) = upstream(100).await;
+    let gateway = gateway(address).await;
+    let request = "GET /reset HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    for asked in 1..=3 {
+        assert_eq!(status_and_body(&gateway.ask(request).await).0, 502);
+        assert_eq!(gateway.quiet().await.retries, 2 * asked);
+    }
+}
+
+#[tokio::test]
+async fn a_request_in_the_queue_of_a_server_that_ends_is_told_that_nobody_is_there() {
+    for (method, length, status) in [("GET", "", 503), ("POST", "Content-Length: 100000\r\n", 502)]
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let gateway = gateway(listener.local_addr().unwrap()).await;
+        let request =
+            format!("{method} / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{length}\r\n");
+        let asked = gateway.ask(&request);
+        let ended = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            // The preface, and what goes with it.
+            stream.read_exact(&mut [0; 24]).await.unwrap();
+            drop(listener);
+        };
+        let (got, ()) = tokio::join!(asked, ended);
+        assert_eq!(status_and_body(&got).0, status, "{method}: {got}");
+        assert_eq!(gateway.quiet().await.connections, 0);
+    }
 }
