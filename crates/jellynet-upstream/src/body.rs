@@ -22,9 +22,12 @@ use crate::pool::Pool;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-/// How much of a request's body is still read behind its response, and for how long.
-const LINGER_BYTES: usize = 256 * 1024;
-const LINGER: Duration = Duration::from_secs(1);
+/// How much of a request's body is still read behind its response, for how long, and how long it
+/// may pause: as long as a client takes to see that it was answered early. What goes on after that
+/// is cut off, and HTTP/1.1 clients may then lose the response.
+const LINGER_BYTES: usize = 64 * 1024 * 1024;
+const LINGER: Duration = Duration::from_secs(5);
+const LINGER_SILENCE: Duration = Duration::from_secs(1);
 
 /// Why a response broke off. The client sees an incomplete message, never one that looks whole.
 #[derive(Debug, thiserror::Error)]
@@ -74,21 +77,28 @@ pub struct ResponseBody {
 /// HTTP/2 would reset the stream, and there are clients that then lose the response.
 struct Held {
     upload: BoxUpload,
-    patience: Patience,
     left: usize,
+    since: Option<Instant>,
+    patience: Patience,
 }
 
 impl Held {
     fn new(upload: BoxUpload) -> Box<Self> {
-        Box::new(Self { upload, patience: Patience::default(), left: LINGER_BYTES })
+        Box::new(Self { upload, left: LINGER_BYTES, since: None, patience: Patience::default() })
     }
 
     /// Ready when the client has sent it all, or enough of it, or took too long.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match self.upload.as_mut().poll_discard(&mut self.left, cx) {
-            Poll::Ready(()) => Poll::Ready(()),
-            Poll::Pending => self.patience.poll(LINGER, cx),
+        let since = *self.since.get_or_insert_with(Instant::now);
+        let before = self.left;
+        let over = self.upload.as_mut().poll_discard(&mut self.left, cx).is_ready();
+        if over || since.elapsed() >= LINGER {
+            return Poll::Ready(());
         }
+        if self.left != before {
+            self.patience.rest();
+        }
+        self.patience.poll(LINGER_SILENCE, cx)
     }
 }
 
@@ -193,7 +203,13 @@ impl Body for ResponseBody {
         let frame = match &mut this.kind {
             Kind::Whole => None,
             Kind::Broken(error) => error.take().map(Err),
-            Kind::Multiplexed(body) => ready!(body.poll_frame(cx)),
+            Kind::Multiplexed(body) => {
+                let frame = ready!(body.poll_frame(cx));
+                if frame.is_none() && this.held.is_none() {
+                    this.held = body.rest().map(Held::new);
+                }
+                frame
+            }
             Kind::Stream(stream) => {
                 let frame = ready!(stream.poll_frame(cx));
                 if !matches!(frame, Some(Ok(_))) {
@@ -238,6 +254,10 @@ impl Body for ResponseBody {
             Kind::Multiplexed(body) => body.size_hint().exact(),
             Kind::Broken(_) => None,
         };
+        if self.held.is_some() && left == Some(0) && self.front.is_empty() {
+            // Whoever asks would write a length of 0 where none belongs, as beside 204.
+            return SizeHint::default();
+        }
         let front = u64::try_from(self.front.len()).unwrap_or(u64::MAX);
         left.and_then(|left| left.checked_add(front))
             .map_or_else(SizeHint::default, SizeHint::with_exact)
@@ -320,7 +340,11 @@ fn poll_upload(
         Poll::Pending => return Ok(()),
         Poll::Ready(Ok(())) => {}
         Poll::Ready(Err(UploadError::Client(source))) => return Err(BodyError::Client(source)),
-        Poll::Ready(Err(UploadError::Upstream(_))) => *keep_alive = false,
+        // What is left of it is read behind the response.
+        Poll::Ready(Err(UploadError::Upstream(_))) => {
+            *keep_alive = false;
+            return Ok(());
+        }
     }
     *upload = None;
     Ok(())

@@ -39,13 +39,19 @@ pub struct UpstreamConfig {
     /// Longest silence of the upstream within a body while the client is ready to read.
     /// Default: 5 min.
     pub read_timeout: Duration,
-    /// Longest silence of a client within an upload while the upstream is ready to read.
-    /// Default: 60 s.
+    /// Longest silence of a client within an upload while the upstream is ready to read, or has
+    /// not been asked yet. Default: 60 s.
     pub upload_timeout: Duration,
-    /// Least bytes per second of an upload, measured over each [`Self::upload_timeout`] while the
-    /// upstream waits for the client: who drips bytes to hold a connection is cut off. Default:
+    /// Least bytes per second of an upload, measured over each [`Self::upload_timeout`] while it
+    /// is the client that is waited for: who drips bytes to hold a connection is cut off. Default:
     /// 240, as Kestrel.
     pub min_upload_rate: u64,
+    /// How many bytes of an upload are read before the upstream is asked, or the whole of a shorter
+    /// one: a client that sends a head and then drips holds no connection to the upstream.
+    /// An upload of unknown length goes on with its first byte, or after 1 s; one with
+    /// `Expect: 100-continue` at once, since the upstream has the first word. 0 is no wait at all.
+    /// Default: 64 KiB.
+    pub read_ahead: usize,
     /// Longest silence in both directions of a tunnel (WebSocket and other upgrades).
     /// Default: 10 min.
     pub tunnel_timeout: Duration,
@@ -74,6 +80,7 @@ impl UpstreamConfig {
             read_timeout: Duration::from_secs(300),
             upload_timeout: Duration::from_secs(60),
             min_upload_rate: 240,
+            read_ahead: 64 * 1024,
             tunnel_timeout: Duration::from_secs(600),
             idle_timeout: Duration::from_secs(30),
             max_idle: 64,

@@ -5,8 +5,9 @@
 //!
 //! # The rule
 //!
-//! 1. Bodies are never held: they stream both ways, with back-pressure, in bounded memory. No
-//!    time-out counts a transfer that makes progress.
+//! 1. Bodies stream both ways, with back-pressure, in bounded memory. No time-out counts a transfer
+//!    that makes progress. An upload has to begin before the upstream is asked: all of a short one,
+//!    the first 64 KiB of a long one, the first byte of one whose length is unknown (or 1 s).
 //! 2. Method, target, `Range`, conditions, content codings, status and fields pass as they are.
 //!    What belongs to one connection ends at it (RFC 9110 § 7.6.1), whatever `Connection`
 //!    nominates included; trailers and `TE: trailers` pass.
@@ -20,7 +21,9 @@
 //!    new connection, so that a restart is met with an answer or an honest 503.
 //! 6. Upgrades become tunnels with half-close and a time-out of their own.
 //! 7. A client that goes away takes its request with it: the connection to the upstream closes.
-//! 8. `Expect: 100-continue` is asked of the upstream, and the body waits for its word, or for 1 s;
+//! 8. An answer before the end of an upload reaches the client: what it still sends is read and
+//!    forgotten, up to 64 MiB, 5 s, and 1 s of silence; then the rest is cut off.
+//! 9. `Expect: 100-continue` is asked of the upstream, and the body waits for its word, or for 1 s;
 //!    over HTTP/2 the body goes at once, and the field goes no further.
 //!
 //! | what happened | the client gets | counted as |

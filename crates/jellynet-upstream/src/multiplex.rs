@@ -14,7 +14,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::time::Instant;
 
 use self::request::request;
-use self::watch::{UploadBody, Watched};
+use self::watch::UploadBody;
+pub(crate) use self::watch::Watched;
 use crate::config::UpstreamConfig;
 use crate::connect::connect;
 use crate::counters::{Counter, Counters, Gauge};
@@ -53,6 +54,14 @@ pub(crate) struct Way<'u> {
     pub(crate) health: &'u Health,
 }
 
+/// A response whose body is still to come.
+pub(crate) struct Answered {
+    pub(crate) response: Response<Incoming>,
+    /// What of the request is still on its way.
+    pub(crate) upload: Watched,
+    pub(crate) stream: Gauge,
+}
+
 /// An attempt that failed.
 struct Attempt {
     error: ForwardError,
@@ -61,8 +70,8 @@ struct Attempt {
 }
 
 impl Multiplex {
-    /// Sends a request and waits for the head of its response; the upload goes on beside it, and
-    /// is taken only when there is a connection for it.
+    /// Sends a request and waits for the head of its response; the upload goes on beside it. What is
+    /// left of it when there is no response is given back.
     ///
     /// # Cancel safety
     ///
@@ -73,30 +82,54 @@ impl Multiplex {
         head: &[u8],
         method: &Method,
         upload: &mut Option<BoxUpload>,
-    ) -> Result<(Response<Incoming>, Gauge), ForwardError> {
+    ) -> Result<Answered, ForwardError> {
         let stream = self.streams.enter();
+        let repeatable = upload.is_none() && method.is_idempotent();
         let request = request(head, ())?;
-        let mut sender = self.sender(&way).await?;
-        let has_body = upload.is_some();
         let (body, watched) = UploadBody::new(upload.take());
-        let mut request = request.map(|()| body);
+        match self.send(&way, request.map(|()| body), &watched, repeatable).await {
+            Ok(response) => Ok(Answered { response, upload: watched, stream }),
+            Err(error) => {
+                *upload = watched.take();
+                Err(error)
+            }
+        }
+    }
+
+    /// As with HTTP/1.1: what did not go out, or is harmless to repeat, goes out again.
+    async fn send(
+        &self,
+        way: &Way<'_>,
+        mut request: Request<UploadBody>,
+        watched: &Watched,
+        repeatable: bool,
+    ) -> Result<Response<Incoming>, ForwardError> {
         let mut left = MOST_SENDS;
         loop {
             left -= 1;
-            let last = left == 0;
-            let again = (!last && !has_body && method.is_idempotent()).then(|| copy(&request));
-            match send(sender, request, &watched, way.config).await {
-                Ok(response) => return Ok((response, stream)),
-                // As with HTTP/1.1: what did not go out, or is harmless to repeat, goes out again.
-                Err(Attempt { error, unsent }) => {
-                    let unsent = unsent.filter(|_| !last).map(|request| *request);
+            let error = match self.sender(way).await {
+                Ok(sender) => {
+                    let again = (left > 0 && repeatable).then(|| copy(&request));
+                    let Attempt { error, unsent } =
+                        match send(sender, request, watched, way.config).await {
+                            Ok(response) => return Ok(response),
+                            Err(attempt) => attempt,
+                        };
                     let broke = matches!(error, ForwardError::Multiplex(_));
-                    request = unsent.or_else(|| again.filter(|_| broke)).ok_or(error)?;
-                    self.drop_closed();
-                    way.counters.retry();
-                    sender = self.sender(&way).await?;
+                    let unsent = unsent.map(|request| *request);
+                    request = match unsent.or_else(|| again.filter(|_| broke)) {
+                        Some(request) => request,
+                        None => return Err(error),
+                    };
+                    error
                 }
+                Err(error) => error,
+            };
+            if left == 0 || !matches!(error, ForwardError::Multiplex(_)) {
+                return Err(error);
             }
+            self.drop_closed();
+            way.counters.retry();
         }
     }
 

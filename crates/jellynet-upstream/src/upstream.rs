@@ -14,6 +14,7 @@ use hyper_util::rt::TokioIo;
 
 use crate::answer::{Asked, answer};
 use crate::body::multiplexed::Multiplexed;
+use crate::body::upload::ahead::read_ahead;
 use crate::body::upload::{Upload, UploadLength};
 use crate::body::{ResponseBody, Stream};
 use crate::config::UpstreamConfig;
@@ -180,7 +181,13 @@ impl Upstream {
             HeadOptions { length, upgrade: client.is_some(), plain: local_address.is_some() };
         let mut head = BytesMut::with_capacity(1024);
         encode(&mut head, &parts, &self.shared.config, options)?;
-        if self.shared.config.url.scheme() == Scheme::H2c && !options.upgrade {
+        let multiplexed = self.shared.config.url.scheme() == Scheme::H2c && !options.upgrade;
+        let expects_continue =
+            upload.is_some() && has_token(&parts.headers, &header::EXPECT, "100-continue");
+        if let Some(upload) = upload.as_mut().filter(|_| multiplexed || !expects_continue) {
+            read_ahead(upload, &self.shared.config).await?;
+        }
+        if multiplexed {
             let mut response = self.multiplex(&head, &parts.method, upload, flight).await?;
             unmap(response.headers_mut(), &self.shared.config.url, authority(&parts));
             return Ok(told(response, local_address).await);
@@ -189,8 +196,7 @@ impl Upstream {
             head: &head,
             method: &parts.method,
             upgrade: options.upgrade,
-            expects_continue: upload.is_some()
-                && has_token(&parts.headers, &header::EXPECT, "100-continue"),
+            expects_continue,
             first_byte_timeout: self.shared.config.first_byte_timeout,
             upload_timeout: self.shared.config.upload_timeout,
             min_upload_rate: self.shared.config.min_upload_rate,
@@ -214,12 +220,13 @@ impl Upstream {
     ) -> Result<Response<ResponseBody>, ForwardError> {
         let Shared { config, counters, health, multiplex, .. } = &*self.shared;
         let way = Way { config, counters, health };
-        let (response, stream) = multiplex.exchange(way, head, method, upload).await?;
-        let (parts, body) = response.into_parts();
+        let answered = multiplex.exchange(way, head, method, upload).await?;
+        let (parts, body) = answered.response.into_parts();
         let body = if is_bodyless(method, parts.status) {
-            ResponseBody::whole(bytes::Bytes::new(), Some(flight))
+            ResponseBody::whole(bytes::Bytes::new(), Some(flight)).holding(answered.upload.take())
         } else {
-            let body = Multiplexed::new(body, config.read_timeout, stream);
+            let timeout = config.read_timeout;
+            let body = Multiplexed::new(body, answered.upload, timeout, answered.stream);
             ResponseBody::multiplexed(body, flight)
         };
         let mut response = Response::new(body);

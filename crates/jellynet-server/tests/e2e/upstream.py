@@ -3,6 +3,7 @@
 /System/Info/Public  who it is
 /film                256 KiB
 /endless             bytes until somebody goes away
+/connections         how many are open
 anything else        how many bytes of a body came
 
 SIGTERM ends it as a good server ends: answers what was asked, closes kept connections, takes no new ones.
@@ -63,6 +64,8 @@ async def answer(reader, writer):
         body, kind = json.dumps(IDENTITY).encode(), "application/json"
     elif path == "/film":
         body = FILM
+    elif path == "/connections":
+        body = b"%d" % (len(idle) + len(busy))
     elif path == "/endless":
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1099511627776\r\n\r\n")
         while True:

@@ -12,19 +12,32 @@ use hyper::body::Incoming;
 use super::BodyError;
 use super::framing::may_trail;
 use crate::counters::Gauge;
+use crate::exchange::BoxUpload;
+use crate::multiplex::Watched;
 use crate::patience::Patience;
 
-/// A body that is still on its way; dropping it resets its stream.
+/// A body that is still on its way; dropping it resets its stream, the upload's half too.
 pub(crate) struct Multiplexed {
     body: Incoming,
+    upload: Watched,
     read_timeout: Duration,
     patience: Patience,
     _stream: Gauge,
 }
 
 impl Multiplexed {
-    pub(crate) fn new(body: Incoming, read_timeout: Duration, stream: Gauge) -> Self {
-        Self { body, read_timeout, patience: Patience::default(), _stream: stream }
+    pub(crate) fn new(
+        body: Incoming,
+        upload: Watched,
+        read_timeout: Duration,
+        stream: Gauge,
+    ) -> Self {
+        Self { body, upload, read_timeout, patience: Patience::default(), _stream: stream }
+    }
+
+    /// What the upstream left of the request's body, once its response is complete.
+    pub(super) fn rest(&self) -> Option<BoxUpload> {
+        self.upload.take()
     }
 
     pub(super) fn poll_frame(
@@ -51,10 +64,17 @@ impl Multiplexed {
     }
 
     pub(super) fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.is_end_stream() && !self.upload.is_unfinished()
     }
 
     pub(super) fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+impl Drop for Multiplexed {
+    fn drop(&mut self) {
+        // Whoever reads no more of the response sends no more of the request either.
+        self.upload.take();
     }
 }

@@ -1,5 +1,8 @@
 //! The body of a request on its way to the upstream.
 
+pub(crate) mod ahead;
+mod source;
+
 use std::error::Error as StdError;
 use std::io::{self, IoSlice, Write as _};
 use std::pin::Pin;
@@ -11,6 +14,7 @@ use http_body::{Body, Frame};
 use pin_project_lite::pin_project;
 use tokio::io::AsyncWrite;
 
+use self::source::Source;
 use super::framing::may_trail;
 use crate::conn::Io;
 
@@ -18,7 +22,7 @@ use crate::conn::Io;
 #[derive(Debug)]
 pub(crate) enum UploadError {
     /// The client's body failed, or is not as long as it said.
-    Client(Box<dyn StdError + Send + Sync>),
+    Client(BoxError),
     /// The upstream takes no more.
     Upstream(io::Error),
 }
@@ -32,6 +36,17 @@ pub(crate) enum Waiting {
 
 /// An upload, whatever its body.
 pub(crate) trait Drive: Send {
+    /// Reads ahead: all of a body of known length, or its first `most` bytes; of any other, what
+    /// comes first.
+    fn poll_ahead(
+        self: Pin<&mut Self>,
+        most: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), BoxError>>;
+
+    /// How many bytes were read ahead so far.
+    fn ahead(&self) -> usize;
+
     /// Sends what can be sent; ready when all is sent.
     fn poll_drive(
         self: Pin<&mut Self>,
@@ -50,11 +65,13 @@ pub(crate) trait Drive: Send {
     fn poll_piece(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Box<dyn StdError + Send + Sync>>>>;
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>>;
 
     /// How many bytes are still to come, if that is known.
     fn left(&self) -> Option<u64>;
 }
+
+type BoxError = Box<dyn StdError + Send + Sync>;
 
 const LONG: &str = "the body is longer than its content-length";
 const SHORT: &str = "the body is shorter than its content-length";
@@ -68,14 +85,14 @@ pub(crate) enum UploadLength {
 }
 
 pin_project! {
-    /// A body with its framing; memory is one frame, whatever its length.
-    pub(crate) struct Upload<B: Body> {
+    /// A body with its framing; memory is one frame and what was read ahead, whatever its length.
+    pub(crate) struct Upload<B> {
         #[pin]
-        body: B,
+        source: Source<B>,
         length: UploadLength,
         // Framing that goes out before `data`.
         frame: BytesMut,
-        data: Option<B::Data>,
+        data: Bytes,
         // Framing that goes out after `data`.
         tail: &'static [u8],
         ended: bool,
@@ -84,13 +101,13 @@ pin_project! {
     }
 }
 
-impl<B: Body> Upload<B> {
+impl<B> Upload<B> {
     pub(crate) fn new(body: B, length: UploadLength) -> Self {
         Self {
-            body,
+            source: Source::new(body),
             length,
             frame: BytesMut::new(),
-            data: None,
+            data: Bytes::new(),
             tail: b"",
             ended: false,
             sent: 0,
@@ -103,8 +120,29 @@ impl<B> Drive for Upload<B>
 where
     B: Body + Send,
     B::Data: Send,
-    B::Error: Into<Box<dyn StdError + Send + Sync>>,
+    B::Error: Into<BoxError>,
 {
+    fn poll_ahead(
+        self: Pin<&mut Self>,
+        most: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), BoxError>> {
+        let this = self.project();
+        let (enough, all) = match this.length {
+            UploadLength::Exact(left) => match usize::try_from(*left) {
+                Ok(left) if left <= most => (left, true),
+                _ => (most, false),
+            },
+            UploadLength::Chunked => (most.min(1), false),
+        };
+        let count = ready!(this.source.poll_ahead(enough, cx)?);
+        Poll::Ready(if all && count < enough { Err(SHORT.into()) } else { Ok(()) })
+    }
+
+    fn ahead(&self) -> usize {
+        self.source.ahead()
+    }
+
     fn poll_drive(
         mut self: Pin<&mut Self>,
         io: &mut Io,
@@ -119,9 +157,9 @@ where
                 return flushed.map(Ok);
             }
             *this.waiting = Waiting::Client;
-            let frame = match ready!(this.body.poll_frame(cx)) {
+            let frame = match ready!(this.source.poll_frame(cx)) {
                 Some(Ok(frame)) => frame,
-                Some(Err(error)) => return Poll::Ready(Err(UploadError::Client(error.into()))),
+                Some(Err(error)) => return Poll::Ready(Err(UploadError::Client(error))),
                 None => {
                     *this.ended = true;
                     finish(this.frame, *this.length, None)?;
@@ -130,8 +168,8 @@ where
             };
             match frame.into_data() {
                 Ok(data) if data.has_remaining() => {
-                    *this.tail = begin(this.frame, this.length, data.remaining())?;
-                    *this.data = Some(data);
+                    *this.tail = begin(this.frame, this.length, data.len())?;
+                    *this.data = data;
                 }
                 Ok(_) => {}
                 Err(frame) => {
@@ -150,9 +188,9 @@ where
             if *this.ended {
                 return Poll::Ready(());
             }
-            match ready!(this.body.poll_frame(cx)) {
+            match ready!(this.source.poll_frame(cx)) {
                 Some(Ok(frame)) => {
-                    let len = frame.data_ref().map_or(0, Buf::remaining);
+                    let len = frame.data_ref().map_or(0, Bytes::len);
                     *limit = limit.saturating_sub(len);
                     *this.ended = *limit == 0 || frame.is_trailers();
                 }
@@ -168,11 +206,11 @@ where
     fn poll_piece(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Box<dyn StdError + Send + Sync>>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = self.project();
-        Poll::Ready(match ready!(this.body.poll_frame(cx)) {
+        Poll::Ready(match ready!(this.source.poll_frame(cx)) {
             Some(Ok(frame)) => Some(piece(frame, this.length)),
-            Some(Err(error)) => Some(Err(error.into())),
+            Some(Err(error)) => Some(Err(error)),
             None => match this.length {
                 UploadLength::Exact(left) if *left > 0 => Some(Err(SHORT.into())),
                 UploadLength::Exact(_) | UploadLength::Chunked => None,
@@ -188,20 +226,12 @@ where
     }
 }
 
-impl<B: Body> Upload<B> {
+impl<B> Upload<B> {
     fn poll_flush(self: Pin<&mut Self>, io: &mut Io, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.project();
         *this.waiting = Waiting::Upstream;
-        loop {
-            let data = this.data.as_ref().map_or(&[][..], Buf::chunk);
-            if this.frame.is_empty() && data.is_empty() && this.tail.is_empty() {
-                *this.data = None;
-                return Poll::Ready(Ok(()));
-            }
-            // A body of several pieces has its tail behind the last.
-            let last = this.data.as_ref().is_none_or(|all| all.remaining() == data.len());
-            let tail = if last { *this.tail } else { b"" };
-            let slices = [this.frame.as_ref(), data, tail].map(IoSlice::new);
+        while !(this.frame.is_empty() && this.data.is_empty() && this.tail.is_empty()) {
+            let slices = [this.frame.as_ref(), this.data.as_ref(), *this.tail].map(IoSlice::new);
             let mut count = ready!(Pin::new(&mut *io).poll_write_vectored(cx, &slices))?;
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
@@ -210,22 +240,19 @@ impl<B: Body> Upload<B> {
             let framed = count.min(this.frame.len());
             this.frame.advance(framed);
             count -= framed;
-            if let Some(data) = this.data {
-                let written = count.min(data.remaining());
-                data.advance(written);
-                count -= written;
-            }
+            let written = count.min(this.data.len());
+            this.data.advance(written);
+            count -= written;
             *this.tail = this.tail.get(count..).unwrap_or_default();
         }
+        // An empty rest would keep its buffer alive.
+        *this.data = Bytes::new();
+        Poll::Ready(Ok(()))
     }
 }
 
 /// A frame with nothing in it that may not be passed on.
-fn piece<D: Buf>(
-    frame: Frame<D>,
-    length: &mut UploadLength,
-) -> Result<Frame<Bytes>, Box<dyn StdError + Send + Sync>> {
-    let frame = frame.map_data(|mut data| data.copy_to_bytes(data.remaining()));
+fn piece(frame: Frame<Bytes>, length: &mut UploadLength) -> Result<Frame<Bytes>, BoxError> {
     match frame.into_trailers() {
         Ok(trailers) => {
             let fields = trailers.iter().filter(|(name, _)| may_trail(name));

@@ -1,9 +1,10 @@
 //! A request's body on its way into HTTP/2, and whether it gets on.
 
 use std::error::Error as StdError;
+use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -15,37 +16,51 @@ use crate::exchange::BoxUpload;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// What is known of an upload.
-#[derive(Debug)]
+/// What is known of an upload, and the upload itself: HTTP/2 lets go of a body when the upstream
+/// wants no more of it, and its client still wants to be heard out.
 struct Progress {
+    upload: Option<BoxUpload>,
     sent: u64,
     waiting: Waiting,
-    done: bool,
     broken: Option<BoxError>,
+    /// Whoever drives the upload, to be told when it is taken away.
+    driver: Option<Waker>,
+    taken: bool,
 }
 
 /// Tells of an upload that HTTP/2 drives.
-#[derive(Clone, Debug)]
-pub(super) struct Watched(Arc<Mutex<Progress>>);
+#[derive(Clone)]
+pub(crate) struct Watched(Arc<Mutex<Progress>>);
 
 /// The body of a request.
 pub(super) struct UploadBody {
-    upload: Option<BoxUpload>,
     watched: Watched,
+    size: SizeHint,
+    over: bool,
 }
 
 impl UploadBody {
     pub(super) fn new(upload: Option<BoxUpload>) -> (Self, Watched) {
-        let done = upload.is_none();
-        let progress = Progress { sent: 0, waiting: Waiting::Upstream, done, broken: None };
-        let watched = Watched(Arc::new(Mutex::new(progress)));
-        (Self { upload, watched: watched.clone() }, watched)
+        let left = upload.as_ref().map(|upload| upload.left());
+        let size = left.map_or(SizeHint::with_exact(0), |left| {
+            left.map_or_else(SizeHint::default, SizeHint::with_exact)
+        });
+        let over = upload.is_none();
+        let watched = Watched(Arc::new(Mutex::new(Progress {
+            upload,
+            sent: 0,
+            waiting: Waiting::Upstream,
+            broken: None,
+            driver: None,
+            taken: false,
+        })));
+        (Self { watched: watched.clone(), size, over }, watched)
     }
 }
 
-impl std::fmt::Debug for UploadBody {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("UploadBody").field("watched", &self.watched).finish_non_exhaustive()
+impl fmt::Debug for UploadBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UploadBody").field("over", &self.over).finish_non_exhaustive()
     }
 }
 
@@ -57,47 +72,67 @@ impl Body for UploadBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let Some(upload) = &mut self.upload else {
-            return Poll::Ready(None);
-        };
-        let polled = upload.as_mut().poll_piece(cx);
-        let mut progress = self.watched.lock();
-        progress.waiting = if polled.is_pending() { Waiting::Client } else { Waiting::Upstream };
-        let frame = ready!(polled);
-        match &frame {
-            Some(Ok(frame)) => {
-                let len = frame.data_ref().map_or(0, Bytes::len);
-                progress.sent += u64::try_from(len).unwrap_or(u64::MAX);
-                progress.done = frame.is_trailers();
-            }
-            Some(Err(error)) => {
-                progress.broken = Some(error.to_string().into());
-                progress.done = true;
-            }
-            None => progress.done = true,
-        }
-        drop(progress);
-        if !matches!(frame, Some(Ok(ref frame)) if frame.is_data()) {
-            self.upload = None;
-        }
+        let frame = ready!(self.watched.lock().poll_frame(cx));
+        self.over = !matches!(frame, Some(Ok(ref frame)) if frame.is_data());
         Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.upload.is_none()
+        self.over
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.upload {
-            None => SizeHint::with_exact(0),
-            Some(upload) => upload.left().map_or_else(SizeHint::default, SizeHint::with_exact),
+        self.size.clone()
+    }
+}
+
+impl Progress {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let Some(upload) = &mut self.upload else {
+            // Never an end, which would make it look whole.
+            let taken = || Err("the response came to its end before the request".into());
+            return Poll::Ready(self.taken.then(taken));
+        };
+        let Poll::Ready(frame) = upload.as_mut().poll_piece(cx) else {
+            self.waiting = Waiting::Client;
+            self.driver = Some(cx.waker().clone());
+            return Poll::Pending;
+        };
+        self.waiting = Waiting::Upstream;
+        match &frame {
+            Some(Ok(frame)) => {
+                let len = frame.data_ref().map_or(0, Bytes::len);
+                self.sent += u64::try_from(len).unwrap_or(u64::MAX);
+            }
+            Some(Err(error)) => self.broken = Some(error.to_string().into()),
+            None => {}
         }
+        if !matches!(frame, Some(Ok(ref frame)) if frame.is_data()) {
+            self.upload = None;
+        }
+        Poll::Ready(frame)
     }
 }
 
 impl Watched {
     fn lock(&self) -> MutexGuard<'_, Progress> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether not all of the upload was read.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        self.lock().upload.is_some()
+    }
+
+    /// What is left of the upload; its stream is given up.
+    pub(crate) fn take(&self) -> Option<BoxUpload> {
+        let mut progress = self.lock();
+        let upload = progress.upload.take()?;
+        progress.taken = true;
+        if let Some(driver) = progress.driver.take() {
+            driver.wake();
+        }
+        Some(upload)
     }
 
     /// Why the client's body broke off, if it did.
@@ -107,7 +142,7 @@ impl Watched {
 
     fn now(&self) -> (u64, bool) {
         let progress = self.lock();
-        (progress.sent, progress.waiting == Waiting::Client && !progress.done)
+        (progress.sent, progress.waiting == Waiting::Client && progress.upload.is_some())
     }
 
     /// Waits until the client or the upstream took too long: the same limits as over HTTP/1.1.

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test fails its test")]
 
+mod ahead;
 mod cancel;
 mod expect;
 mod h2;

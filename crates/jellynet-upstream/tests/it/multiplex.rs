@@ -160,10 +160,12 @@ async fn the_upstream_gets_the_clients_words_and_trailers_pass_both_ways() {
 
 #[tokio::test]
 async fn a_client_that_goes_away_takes_its_request_with_it() {
+    // As much as is read before the upstream is asked, and more to come.
+    let begun = "hello ".repeat(11_000);
     for request in [
         "GET /wait HTTP/1.1\r\nHost: a\r\n\r\n",
-        "POST /wait HTTP/1.1\r\nHost: a\r\nContent-Length: 50\r\n\r\nhello",
-        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 50\r\n\r\nhello",
+        &format!("POST /wait HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n{begun}"),
+        &format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n{begun}"),
     ] {
         let (address, over) = upstream(100).await;
         let gateway = gateway(address).await;
@@ -239,7 +241,8 @@ async fn an_upstream_that_resets_every_stream_is_not_asked_for_ever() {
 
 #[tokio::test]
 async fn a_request_in_the_queue_of_a_server_that_ends_is_told_that_nobody_is_there() {
-    for (method, length, status) in [("GET", "", 503), ("POST", "Content-Length: 100000\r\n", 502)]
+    for (method, length, status) in
+        [("GET", "", 503), ("POST", "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n", 502)]
     {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let gateway = gateway(listener.local_addr().unwrap()).await;
