@@ -1,6 +1,7 @@
 //! The body of a response, streamed from the upstream with back-pressure.
 
 pub(crate) mod framing;
+mod linger;
 pub(crate) mod multiplexed;
 pub(crate) mod upload;
 
@@ -12,22 +13,15 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use self::framing::{Framing, FramingError, Step};
+use self::linger::linger;
 use self::multiplexed::Multiplexed;
 use self::upload::UploadError;
 use crate::conn::Conn;
 use crate::counters::Gauge;
 use crate::exchange::BoxUpload;
-use crate::patience::Patience;
 use crate::pool::Pool;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-
-/// How much of a request's body is still read behind its response, for how long, and how long it
-/// may pause: as long as a client takes to see that it was answered early. What goes on after that
-/// is cut off, and HTTP/1.1 clients may then lose the response.
-const LINGER_BYTES: usize = 64 * 1024 * 1024;
-const LINGER: Duration = Duration::from_secs(5);
-const LINGER_SILENCE: Duration = Duration::from_secs(1);
 
 /// Why a response broke off. The client sees an incomplete message, never one that looks whole.
 #[derive(Debug, thiserror::Error)]
@@ -69,37 +63,9 @@ pub struct ResponseBody {
     /// What was read ahead.
     front: Bytes,
     kind: Kind,
-    held: Option<Box<Held>>,
+    /// What is left of the request's body, where no other holds it.
+    upload: Option<BoxUpload>,
     _flight: Option<Gauge>,
-}
-
-/// What is left of the request's body when the response is complete. Were it dropped at once,
-/// HTTP/2 would reset the stream, and there are clients that then lose the response.
-struct Held {
-    upload: BoxUpload,
-    left: usize,
-    since: Option<Instant>,
-    patience: Patience,
-}
-
-impl Held {
-    fn new(upload: BoxUpload) -> Box<Self> {
-        Box::new(Self { upload, left: LINGER_BYTES, since: None, patience: Patience::default() })
-    }
-
-    /// Ready when the client has sent it all, or enough of it, or took too long.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let since = *self.since.get_or_insert_with(Instant::now);
-        let before = self.left;
-        let over = self.upload.as_mut().poll_discard(&mut self.left, cx).is_ready();
-        if over || since.elapsed() >= LINGER {
-            return Poll::Ready(());
-        }
-        if self.left != before {
-            self.patience.rest();
-        }
-        self.patience.poll(LINGER_SILENCE, cx)
-    }
 }
 
 enum Kind {
@@ -124,14 +90,14 @@ pub(crate) struct Stream {
 
 impl ResponseBody {
     pub(crate) const fn whole(bytes: Bytes, flight: Option<Gauge>) -> Self {
-        Self { front: bytes, kind: Kind::Whole, held: None, _flight: flight }
+        Self { front: bytes, kind: Kind::Whole, upload: None, _flight: flight }
     }
 
     pub(crate) fn stream(stream: Stream, flight: Gauge) -> Self {
         Self {
             front: Bytes::new(),
             kind: Kind::Stream(Box::new(stream)),
-            held: None,
+            upload: None,
             _flight: Some(flight),
         }
     }
@@ -140,19 +106,19 @@ impl ResponseBody {
         Self {
             front: Bytes::new(),
             kind: Kind::Multiplexed(Box::new(body)),
-            held: None,
+            upload: None,
             _flight: Some(flight),
         }
     }
 
     /// A body that breaks off behind `front`.
     pub(crate) const fn broken(front: Bytes, error: BodyError) -> Self {
-        Self { front, kind: Kind::Broken(Some(error)), held: None, _flight: None }
+        Self { front, kind: Kind::Broken(Some(error)), upload: None, _flight: None }
     }
 
     /// Keeps the request's body until this one is over.
     pub(crate) fn holding(mut self, upload: Option<BoxUpload>) -> Self {
-        self.held = upload.map(Held::new);
+        self.upload = upload;
         self
     }
 
@@ -187,6 +153,21 @@ impl fmt::Debug for ResponseBody {
     }
 }
 
+impl Drop for ResponseBody {
+    fn drop(&mut self) {
+        let upload = match &mut self.kind {
+            Kind::Whole => self.upload.take(),
+            Kind::Stream(stream) if stream.conn.is_none() => stream.upload.take(),
+            Kind::Multiplexed(body) if body.is_end_stream() => body.rest(),
+            // Broken off: so is the request.
+            Kind::Stream(_) | Kind::Multiplexed(_) | Kind::Broken(_) => None,
+        };
+        if let Some(upload) = upload {
+            linger(upload);
+        }
+    }
+}
+
 impl Body for ResponseBody {
     type Data = Bytes;
     type Error = BodyError;
@@ -200,41 +181,22 @@ impl Body for ResponseBody {
             let front = std::mem::take(&mut this.front);
             return Poll::Ready(Some(Ok(Frame::data(front))));
         }
-        let frame = match &mut this.kind {
+        Poll::Ready(match &mut this.kind {
             Kind::Whole => None,
             Kind::Broken(error) => error.take().map(Err),
-            Kind::Multiplexed(body) => {
-                let frame = ready!(body.poll_frame(cx));
-                if frame.is_none() && this.held.is_none() {
-                    this.held = body.rest().map(Held::new);
-                }
-                frame
-            }
+            Kind::Multiplexed(body) => ready!(body.poll_frame(cx)),
             Kind::Stream(stream) => {
                 let frame = ready!(stream.poll_frame(cx));
                 if !matches!(frame, Some(Ok(_))) {
                     stream.finish(frame.is_none());
                 }
-                if stream.conn.is_none()
-                    && let Some(upload) = stream.upload.take()
-                {
-                    this.held = Some(Held::new(upload));
-                }
                 frame
             }
-        };
-        if frame.is_none()
-            && let Some(held) = &mut this.held
-        {
-            ready!(held.poll(cx));
-            this.held = None;
-        }
-        Poll::Ready(frame)
+        })
     }
 
     fn is_end_stream(&self) -> bool {
         self.front.is_empty()
-            && self.held.is_none()
             && match &self.kind {
                 Kind::Whole => true,
                 Kind::Stream(stream) => stream.conn.is_none(),
@@ -254,10 +216,6 @@ impl Body for ResponseBody {
             Kind::Multiplexed(body) => body.size_hint().exact(),
             Kind::Broken(_) => None,
         };
-        if self.held.is_some() && left == Some(0) && self.front.is_empty() {
-            // Whoever asks would write a length of 0 where none belongs, as beside 204.
-            return SizeHint::default();
-        }
         let front = u64::try_from(self.front.len()).unwrap_or(u64::MAX);
         left.and_then(|left| left.checked_add(front))
             .map_or_else(SizeHint::default, SizeHint::with_exact)

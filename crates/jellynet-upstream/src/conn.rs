@@ -1,10 +1,12 @@
 //! One connection to the upstream.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::BytesMut;
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::client::TlsStream;
@@ -39,6 +41,18 @@ impl Io {
             }
         };
         matches!(read, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// The same as the kernel knows it this moment: the runtime learns of it later, and asking it
+    /// costs no call.
+    fn is_quiet_now(&self) -> bool {
+        let mut byte = [MaybeUninit::uninit()];
+        let peeked = match self {
+            Self::Tcp(stream) => SockRef::from(stream).peek(&mut byte),
+            Self::Unix(stream) => SockRef::from(stream).peek(&mut byte),
+            Self::Tls(stream) => SockRef::from(stream.get_ref().0).peek(&mut byte),
+        };
+        matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 }
 
@@ -139,6 +153,11 @@ impl Conn {
     /// would be taken for the answer to the next request), and the other end is there.
     pub(crate) fn is_fresh(&mut self) -> bool {
         self.buffer.is_empty() && self.io.is_quiet()
+    }
+
+    /// The same for a request that cannot go out again.
+    pub(crate) fn is_surely_fresh(&mut self) -> bool {
+        self.is_fresh() && self.io.is_quiet_now()
     }
 
     /// Gives back memory that only a bulk transfer needed.

@@ -27,11 +27,14 @@ impl Pool {
         Self { idle: Mutex::new(VecDeque::new()), max, timeout }
     }
 
-    /// Takes the connection that was used last and is still good; drops the dead on the way.
-    pub(crate) fn take(&self) -> Option<Conn> {
+    /// Takes the connection that was used last and is still good; drops the dead on the way. What
+    /// is asked only once gets one that is looked at more closely.
+    pub(crate) fn take(&self, once: bool) -> Option<Conn> {
         loop {
             let mut idle = self.lock().pop_back()?;
-            if idle.since.elapsed() < self.timeout && idle.conn.is_fresh() {
+            let Idle { conn, since } = &mut idle;
+            let fresh = if once { Conn::is_surely_fresh } else { Conn::is_fresh };
+            if since.elapsed() < self.timeout && fresh(conn) {
                 return Some(idle.conn);
             }
         }

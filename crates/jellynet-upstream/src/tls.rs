@@ -207,16 +207,23 @@ pub(crate) const fn fault(error: &rustls::Error) -> Option<&'static str> {
         return None;
     };
     Some(match fault {
-        Fault::Expired | Fault::ExpiredContext { .. } => "has expired",
+        Fault::Expired | Fault::ExpiredContext { .. } => {
+            "has expired, or this host's clock is wrong: renew it where the upstream runs"
+        }
         Fault::NotValidYet | Fault::NotValidYetContext { .. } => {
-            "is not valid yet, or this host's clock is wrong"
+            "is not valid yet, or this host's clock is wrong: compare the clocks of both"
+        }
+        Fault::InvalidPurpose | Fault::InvalidPurposeContext { .. } => {
+            "is not for servers: have one issued for server authentication"
         }
         Fault::NotValidForName | Fault::NotValidForNameContext { .. } => {
             "is for another name: connect by that, or say which server name is expected"
         }
         Fault::UnknownIssuer => "was issued by nobody who is trusted here: name its CA",
-        Fault::Revoked => "was revoked",
-        _ => "cannot be accepted",
+        Fault::Revoked => "was revoked: have another issued",
+        _ => {
+            "cannot be accepted: have another issued, or name this very certificate to be believed"
+        }
     })
 }
 
@@ -236,9 +243,10 @@ mod tests {
     #[test]
     fn an_administrator_reads_what_is_wrong() {
         let bad = |fault| rustls::Error::InvalidCertificate(fault);
-        assert_eq!(fault(&bad(CertificateError::Expired)), Some("has expired"));
+        assert!(fault(&bad(CertificateError::Expired)).unwrap().contains(": renew it"));
         assert!(fault(&bad(CertificateError::UnknownIssuer)).unwrap().contains("name its CA"));
-        assert_eq!(fault(&bad(CertificateError::BadSignature)), Some("cannot be accepted"));
+        let other = fault(&bad(CertificateError::BadSignature)).unwrap();
+        assert!(other.starts_with("cannot be accepted: "), "{other}");
         assert_eq!(fault(&rustls::Error::DecryptError), None);
     }
 }

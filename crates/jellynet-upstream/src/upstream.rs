@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use http::request::Parts;
-use http::{Method, Request, Response, StatusCode, Version, header};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Version, header};
 use http_body::Body;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -201,7 +201,12 @@ impl Upstream {
             upload_timeout: self.shared.config.upload_timeout,
             min_upload_rate: self.shared.config.min_upload_rate,
         };
-        let (conn, head) = self.exchange(&exchange, upload).await?;
+        let (conn, mut head) = self.exchange(&exchange, upload).await?;
+        if expects_continue && upload.as_ref().is_some_and(|upload| upload.progress().0 == 0) {
+            // Who was not told to go on sends nothing that could be read behind the response.
+            head.keep_alive = false;
+            *upload = None;
+        }
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
             return Ok(self.switch(conn, head, client, flight));
         }
@@ -229,10 +234,7 @@ impl Upstream {
             let body = Multiplexed::new(body, answered.upload, timeout, answered.stream);
             ResponseBody::multiplexed(body, flight)
         };
-        let mut response = Response::new(body);
-        *response.status_mut() = parts.status;
-        *response.headers_mut() = parts.headers;
-        Ok(response)
+        Ok(response(parts.status, parts.headers, body))
     }
 
     /// Makes the response; a body that is already here frees its connection at once.
@@ -270,10 +272,7 @@ impl Upstream {
                 ResponseBody::stream(stream, flight)
             }
         };
-        let mut response = Response::new(body);
-        *response.status_mut() = head.status;
-        *response.headers_mut() = head.headers;
-        response
+        response(head.status, head.headers, body)
     }
 
     /// Answers 101 and starts the tunnel behind it.
@@ -333,6 +332,13 @@ fn take_upgrade(parts: &mut Parts) -> Option<OnUpgrade> {
         // `h2c` would change what the connection carries for good; it is between neighbours.
         && !has_token(&parts.headers, &header::UPGRADE, "h2c");
     if asked { parts.extensions.remove::<OnUpgrade>() } else { None }
+}
+
+fn response(status: StatusCode, headers: HeaderMap, body: ResponseBody) -> Response<ResponseBody> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
 }
 
 /// The response with the URL that this client is to be told.

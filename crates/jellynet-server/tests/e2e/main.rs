@@ -31,3 +31,4 @@ mod seeds;
 mod seen;
 mod sites;
 mod slow;
+mod trust;

@@ -53,7 +53,7 @@ fn others_are_unharmed(arguments: &[&str], path: &str, held: u32) {
         assert_eq!((answer.status, &*answer.body), (200, "took 0"), "request {round}");
     }
     assert!(sample(&host, OPEN) >= f64::from(MANY), "they were held all the time");
-    let connections: u32 = get(&host, UPSTREAM, "/connections").unwrap().body.parse().unwrap();
+    let connections: u32 = get(&host, PUBLIC, "/connections").unwrap().body.parse().unwrap();
     assert!(connections <= held, "{connections} at the upstream");
     assert_eq!(sample(&host, "jellynet_upstream_up{upstream=\"main\"}"), 1.0);
     drop(attacker);

@@ -64,7 +64,7 @@ impl Multiplexed {
     }
 
     pub(super) fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream() && !self.upload.is_unfinished()
+        self.body.is_end_stream()
     }
 
     pub(super) fn size_hint(&self) -> SizeHint {

@@ -69,6 +69,9 @@ pub(crate) trait Drive: Send {
 
     /// How many bytes are still to come, if that is known.
     fn left(&self) -> Option<u64>;
+
+    /// Whether it is known that no piece follows.
+    fn is_over(&self) -> bool;
 }
 
 type BoxError = Box<dyn StdError + Send + Sync>;
@@ -156,6 +159,11 @@ where
             if *this.ended {
                 return flushed.map(Ok);
             }
+            if this.source.is_over() {
+                *this.ended = true;
+                finish(this.frame, *this.length, None)?;
+                continue;
+            }
             *this.waiting = Waiting::Client;
             let frame = match ready!(this.source.poll_frame(cx)) {
                 Some(Ok(frame)) => frame,
@@ -223,6 +231,10 @@ where
             UploadLength::Exact(left) => Some(left),
             UploadLength::Chunked => None,
         }
+    }
+
+    fn is_over(&self) -> bool {
+        self.source.is_over() && self.left().is_none_or(|left| left == 0)
     }
 }
 

@@ -41,10 +41,8 @@ pub(super) struct UploadBody {
 
 impl UploadBody {
     pub(super) fn new(upload: Option<BoxUpload>) -> (Self, Watched) {
-        let left = upload.as_ref().map(|upload| upload.left());
-        let size = left.map_or(SizeHint::with_exact(0), |left| {
-            left.map_or_else(SizeHint::default, SizeHint::with_exact)
-        });
+        let left = upload.as_ref().map_or(Some(0), |upload| upload.left());
+        let size = left.map_or_else(SizeHint::default, SizeHint::with_exact);
         let over = upload.is_none();
         let watched = Watched(Arc::new(Mutex::new(Progress {
             upload,
@@ -72,8 +70,11 @@ impl Body for UploadBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let frame = ready!(self.watched.lock().poll_frame(cx));
-        self.over = !matches!(frame, Some(Ok(ref frame)) if frame.is_data());
+        let mut progress = self.watched.lock();
+        let frame = ready!(progress.poll_frame(cx));
+        let over = progress.upload.is_none() && !progress.taken;
+        drop(progress);
+        self.over |= over;
         Poll::Ready(frame)
     }
 
@@ -82,7 +83,7 @@ impl Body for UploadBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.size.clone()
+        self.size
     }
 }
 
@@ -107,7 +108,7 @@ impl Progress {
             Some(Err(error)) => self.broken = Some(error.to_string().into()),
             None => {}
         }
-        if !matches!(frame, Some(Ok(ref frame)) if frame.is_data()) {
+        if upload.is_over() || !matches!(frame, Some(Ok(ref frame)) if frame.is_data()) {
             self.upload = None;
         }
         Poll::Ready(frame)
@@ -117,11 +118,6 @@ impl Progress {
 impl Watched {
     fn lock(&self) -> MutexGuard<'_, Progress> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether not all of the upload was read.
-    pub(crate) fn is_unfinished(&self) -> bool {
-        self.lock().upload.is_some()
     }
 
     /// What is left of the upload; its stream is given up.

@@ -28,7 +28,8 @@ impl Upstream {
         exchange: &Exchange<'_>,
         upload: &mut Option<BoxUpload>,
     ) -> Result<(Conn, ResponseHead), ForwardError> {
-        let mut kept = self.shared.pool.take();
+        let once = upload.is_some() || !exchange.method.is_idempotent();
+        let mut kept = self.shared.pool.take(once);
         let mut new = 0;
         loop {
             let mut conn = match kept.take() {

@@ -21,7 +21,8 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
-/// Makes a CA, a certificate of it for `media.lan`, and one that signs itself.
+/// Makes a CA, a certificate of it for `media.lan`, one that signs itself, and two of the CA whose
+/// time is over or still to come.
 fn certify(folder: &Path) {
     let script = "
         new() { openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
@@ -30,7 +31,17 @@ fn certify(folder: &Path) {
         new other
         new alone -addext subjectAltName=DNS:alone.lan
         new media -CA ca.pem -CAkey ca.key -addext basicConstraints=critical,CA:FALSE \
-            -addext subjectAltName=DNS:media.lan";
+            -addext subjectAltName=DNS:media.lan
+        printf '[ca]\ndefault_ca=a\n[a]\ndatabase=index\nnew_certs_dir=.\ndefault_md=sha256\n' > conf
+        printf 'policy=p\nrand_serial=yes\n[p]\ncommonName=supplied\n' >> conf
+        printf '[x]\nsubjectAltName=DNS:media.lan\nbasicConstraints=critical,CA:FALSE\n' >> conf
+        touch index
+        dated() { openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=$1 \
+                -keyout $1.key -out $1.csr
+            openssl ca -batch -notext -config conf -cert ca.pem -keyfile ca.key -extensions x \
+                -in $1.csr -out $1.pem -startdate $2 -enddate $3; }
+        dated old 20240101000000Z 20240201000000Z
+        dated young 20480101000000Z 20490101000000Z";
     let mut command = std::process::Command::new("bash");
     let output = command.args(["-ec", script]).current_dir(folder).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -42,16 +53,20 @@ struct Stage {
     issued: SocketAddr,
     /// With one that signs itself.
     alone: SocketAddr,
+    /// With one that has expired, and one that is not valid yet.
+    old: SocketAddr,
+    young: SocketAddr,
 }
 
 impl Stage {
     async fn set(name: &str) -> Option<Self> {
         peer::find_with("openssl", &["version"])?;
         let (issued, alone) = (free().await, free().await);
+        let (old, young) = (free().await, free().await);
         let nginx = nginx_with(name, |folder| {
             certify(folder);
             let here = folder.display();
-            [(issued, "media"), (alone, "alone")]
+            [(issued, "media"), (alone, "alone"), (old, "old"), (young, "young")]
                 .map(|(address, name)| {
                     format!(
                         "server {{ listen {address} ssl; root {here}/www;
@@ -63,7 +78,7 @@ impl Stage {
         });
         let nginx = nginx.await?;
         fs::write(nginx.folder.join("www/x"), "word ".repeat(100_000)).unwrap();
-        Some(Self { nginx, issued, alone })
+        Some(Self { nginx, issued, alone, old, young })
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -104,6 +119,23 @@ async fn a_certificate_is_believed_for_a_reason() {
         (stage.alone, Some(stage.trusting("alone.pem")), None, "this very certificate"),
         (stage.alone, Some(any.clone()), None, "anything"),
         (stage.issued, Some(any), None, "anything"),
+        (stage.old, Some(stage.trusting("old.pem")), None, "this very certificate, at any time"),
+        (
+            stage.old,
+            Some(named(stage.trusting("ca.pem"))),
+            Some(
+                "the certificate of the upstream media.lan has expired, or this host's clock is wrong: renew it where the upstream runs: ",
+            ),
+            "its time is over",
+        ),
+        (
+            stage.young,
+            Some(named(stage.trusting("ca.pem"))),
+            Some(
+                "the certificate of the upstream media.lan is not valid yet, or this host's clock is wrong: compare the clocks of both: ",
+            ),
+            "its time is to come",
+        ),
         (
             stage.issued,
             Some(named(stage.trusting("other.pem"))),

@@ -4,10 +4,10 @@ use std::future::poll_fn;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
-use crate::patience::Patience;
 use crate::config::UpstreamConfig;
 use crate::error::ForwardError;
 use crate::exchange::BoxUpload;
+use crate::patience::Patience;
 
 /// How long an upload of unknown length has to begin: it may be half of a conversation that the
 /// upstream begins.

@@ -65,6 +65,12 @@ where
         Poll::Ready(Ok(self.ahead()))
     }
 
+    /// Whether nothing follows: known before the end was asked for, where the body tells.
+    pub(super) fn is_over(&self) -> bool {
+        let ahead = self.ahead() > 0 || self.trailers.is_some();
+        !ahead && (self.over || self.body.is_end_stream())
+    }
+
     /// The next frame, first what was read ahead.
     pub(super) fn poll_frame(
         mut self: Pin<&mut Self>,
