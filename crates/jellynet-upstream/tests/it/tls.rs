@@ -4,6 +4,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::Request;
 use http_body_util::{BodyExt, Empty, Full};
@@ -77,6 +78,10 @@ impl Stage {
                 .concat()
         });
         let nginx = nginx.await?;
+        // It opens its listeners one by one.
+        for address in [issued, alone, old, young] {
+            peer::wait_for_port(address, Duration::from_secs(10));
+        }
         fs::write(nginx.folder.join("www/x"), "word ".repeat(100_000)).unwrap();
         Some(Self { nginx, issued, alone, old, young })
     }
