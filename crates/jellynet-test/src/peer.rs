@@ -104,6 +104,29 @@ pub fn find_python(distribution: &str) -> Option<Program> {
     version
 }
 
+/// Looks for a `node` that has this package (its name on npm).
+///
+/// `None`, after saying so, when there is none.
+///
+/// # Panics
+///
+/// In that case, when `JELLYNET_PEERS=require`.
+#[must_use]
+pub fn find_node(package: &str) -> Option<Program> {
+    let found = locate("node").and_then(|path| {
+        let mut command = Command::new(&path);
+        command.args(["-p", "require(process.argv[1] + '/package.json').version", package]);
+        let output = command.output().ok().filter(|o| o.status.success())?;
+        let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        Some(Program { path, version })
+    });
+    match &found {
+        Some(program) => eprintln!("peer {package}: {}", program.version),
+        None => skip(&format!("node has no {package} (NODE_PATH names where modules are)")),
+    }
+    found
+}
+
 /// Says that a test is skipped and why.
 ///
 /// # Panics

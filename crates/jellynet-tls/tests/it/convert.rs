@@ -176,7 +176,7 @@ fn certtool_reads_what_is_written() {
 /// and the digest of the legacy file alone.
 #[test]
 fn readers_like_that_of_windows_find_the_certificate_of_the_key() {
-    let (Some(source), Some(node)) = (source(), peer::find("node")) else {
+    let (Some(source), Some(node)) = (source(), peer::find_node("node-forge")) else {
         return;
     };
     let folder = folder("convert-forge");
