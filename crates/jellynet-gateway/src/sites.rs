@@ -191,7 +191,8 @@ fn own_path<'r>(referer: &'r str, host: &str) -> Option<&'r str> {
     authority.eq_ignore_ascii_case(host).then_some(path)
 }
 
-fn is_twice(base: &BasePath, path: &str) -> bool {
+/// Whether a path begins with the base and then with the base again.
+pub(crate) fn is_twice(base: &BasePath, path: &str) -> bool {
     base.strip(path).and_then(|rest| base.strip(rest)).is_some()
 }
 

@@ -17,6 +17,7 @@ use super::{Finding, Patient, running};
 use crate::config::{Config, Site};
 use crate::fetch::{self, Answer, Target};
 use crate::reach;
+use crate::sites::is_twice;
 
 const TEST: &str = "published";
 /// Of TEST-NET-3 (RFC 5737): a peer that is on nobody's LAN.
@@ -147,8 +148,7 @@ async fn cut_off(url: &str, base: &BasePath) -> Option<Finding> {
     let answer = fetch::get(&target).await.ok()?;
     let location = answer.headers.get(header::LOCATION)?.to_str().ok()?;
     let to = resolved(&target.path, location);
-    let twice = base.strip(&to).and_then(|rest| base.strip(rest)).is_some();
-    (answer.status.is_redirection() && twice).then(|| {
+    (answer.status.is_redirection() && is_twice(base, &to)).then(|| {
         Finding::problem(
             TEST,
             format!(

@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 
-use super::hop::{elements, is_option};
+use super::hop::{elements, nominee};
 use crate::body::framing::{Chunk, Framing};
 use crate::error::{HeadFault, ResponseError};
 
@@ -75,9 +75,7 @@ impl Hop {
                 for element in elements(value.as_bytes()) {
                     self.close |= element.eq_ignore_ascii_case(b"close");
                     self.keep_alive |= element.eq_ignore_ascii_case(b"keep-alive");
-                    if !is_option(element) {
-                        self.nominated.extend(HeaderName::from_bytes(element));
-                    }
+                    self.nominated.extend(nominee(element));
                 }
             }
             "transfer-encoding" => {

@@ -13,22 +13,16 @@ pub(crate) fn is_hop_by_hop(name: &HeaderName) -> bool {
 
 /// The fields that a message's `Connection` nominates besides its options.
 pub(crate) fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
-    let mut names = Vec::new();
-    for token in tokens(headers, &header::CONNECTION) {
-        if !is_option(token)
-            && let Ok(name) = HeaderName::from_bytes(token)
-        {
-            names.push(name);
-        }
-    }
-    names
+    tokens(headers, &header::CONNECTION).filter_map(nominee).collect()
 }
 
-/// Whether an element of `Connection` is a word for itself, and no field's name.
-pub(crate) fn is_option(element: &[u8]) -> bool {
-    [&b"close"[..], b"keep-alive", b"upgrade", b"te"]
+/// The field that an element of `Connection` nominates; `None` for an option, and for what is no
+/// name.
+pub(crate) fn nominee(element: &[u8]) -> Option<HeaderName> {
+    let is_option = [&b"close"[..], b"keep-alive", b"upgrade", b"te"]
         .iter()
-        .any(|option| element.eq_ignore_ascii_case(option))
+        .any(|option| element.eq_ignore_ascii_case(option));
+    if is_option { None } else { HeaderName::from_bytes(element).ok() }
 }
 
 /// The comma-separated elements of a line.
